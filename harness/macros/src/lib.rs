@@ -1,0 +1,1 @@
+//! The attributes of `xproc-harness`, which re-exports and documents them.

@@ -1,0 +1,242 @@
+//! Outcomes, verdicts and the report of one test: the shapes that the JSON output has (format version 1).
+//!
+//! Fields may be added to these types, never changed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Level, Lint, StartMethod};
+
+/// What came of one run of a body.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The body returned.
+    Returned {
+        /// The returned value as a tree.
+        value: serde_json::Value,
+        /// The value was an `Err`, or what `main` would report as a failure.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        failed: bool,
+    },
+    /// The body panicked.
+    Panicked {
+        /// The panic's message.
+        message: String,
+        /// `file:line:column`, where known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<String>,
+    },
+    /// The body ended its process.
+    Exited {
+        /// The exit status.
+        code: i32,
+    },
+    /// A signal ended the process.
+    Signaled {
+        /// The signal's name, such as `SIGSEGV`.
+        signal: String,
+    },
+    /// The time-out passed.
+    TimedOut {
+        /// Milliseconds from the start of the body.
+        after_ms: u64,
+    },
+    /// Every thread was proven to wait for something that nobody is left to do.
+    Deadlocked {
+        /// Milliseconds from the start of the body to the proof.
+        after_ms: u64,
+    },
+    /// The process could not be started, or ended without a result that we can trust.
+    Lost {
+        /// What is known of it.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// The kind as the JSON spells it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Outcome::Returned { .. } => "returned",
+            Outcome::Panicked { .. } => "panicked",
+            Outcome::Exited { .. } => "exited",
+            Outcome::Signaled { .. } => "signaled",
+            Outcome::TimedOut { .. } => "timed-out",
+            Outcome::Deadlocked { .. } => "deadlocked",
+            Outcome::Lost { .. } => "lost",
+        }
+    }
+}
+
+/// An outcome with what the run wrote and how long it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// From the start of the body to its end, in microseconds.
+    #[serde(default)]
+    pub duration_us: u64,
+    /// What was written to stdout; bytes that are not UTF-8 are replaced.
+    #[serde(default)]
+    pub stdout: String,
+    /// What was written to stderr; bytes that are not UTF-8 are replaced.
+    #[serde(default)]
+    pub stderr: String,
+    /// Values given to `observe!`, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observed: Vec<(String, serde_json::Value)>,
+}
+
+/// What is said of the test as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Passes, and the start methods agree.
+    Pass,
+    /// Fails in the same way under every start method: an ordinary failing test.
+    Fail,
+    /// The start methods differ by a denied lint, and the difference was repeated.
+    Diverge,
+    /// The kind of outcome changes between two runs of the same start method.
+    Flaky,
+    /// Passes in the parent, then fails alike under every start method.
+    Unrepeatable,
+    /// Not run, as in libtest.
+    Ignored,
+}
+
+impl Verdict {
+    /// The name as the JSON spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "fail",
+            Verdict::Diverge => "diverge",
+            Verdict::Flaky => "flaky",
+            Verdict::Unrepeatable => "unrepeatable",
+            Verdict::Ignored => "ignored",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One difference between start methods.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Its kind.
+    pub lint: Lint,
+    /// The level in force for this test.
+    pub level: Level,
+    /// Where in the value: `[3]`, `a.c`, `kind`, a variable's name; empty for the whole.
+    #[serde(default)]
+    pub path: String,
+    /// The values by where they were seen: a start method, `parent`, or `before` and `after` a round trip.
+    pub values: BTreeMap<String, String>,
+    /// What explains it, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// An inherited item that makes, or may make, the difference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cause {
+    /// `static`, `thread-local`, `env`, `cwd`, `umask`, `fd`, `signal`, `rlimit`, `argument` or `stdio`.
+    pub kind: String,
+    /// The item as its source names it.
+    pub name: String,
+    /// The file of its definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line of its definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// An experiment showed it, twice; otherwise it is a suspect.
+    pub proven: bool,
+    /// The start methods that it makes differ.
+    pub methods: Vec<StartMethod>,
+}
+
+/// What is known of a deadlock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deadlock {
+    /// The start method of the child; `None` for the parent.
+    pub method: Option<StartMethod>,
+    /// Milliseconds from the start of the body to the proof.
+    pub after_ms: u64,
+    /// What is waited for, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_on: Option<String>,
+    /// The threads that wait.
+    pub threads: Vec<WaitingThread>,
+}
+
+/// A thread of a deadlocked process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaitingThread {
+    /// The thread's name as the system has it (at most 15 bytes).
+    pub name: String,
+    /// The address of the futex that it waits on.
+    pub address: u64,
+    /// The frames of its stack, innermost first, where known.
+    pub stack: Vec<String>,
+}
+
+/// Everything that is said of one test: the JSON event `{"type":"test","event":"finished"}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestReport {
+    /// The package, as cargo names it. Filled in by `cargo-xproc`.
+    #[serde(default)]
+    pub package: String,
+    /// The target, as cargo names it. Filled in by `cargo-xproc`.
+    #[serde(default)]
+    pub binary: String,
+    /// `lib`, `bin`, `test`, `example` or `bench`. Filled in by `cargo-xproc`.
+    #[serde(default)]
+    pub kind: String,
+    /// The name as libtest lists it.
+    pub name: String,
+    /// What is said of it.
+    pub verdict: Verdict,
+    /// One outcome for the parent and for each start method. That of `fork` is of the first fork child that
+    /// differs from the fresh processes, else of the first.
+    pub outcomes: BTreeMap<String, RunReport>,
+    /// All children of a start method that has several.
+    pub siblings: BTreeMap<StartMethod, Vec<RunReport>>,
+    /// What differs.
+    pub differences: Vec<Difference>,
+    /// What makes it differ.
+    pub causes: Vec<Cause>,
+    /// A deadlock that was proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadlock: Option<Deadlock>,
+    /// Why an ignored test is ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_reason: Option<String>,
+    /// What a reader should know besides: a value that varies, a missing expected panic, how often it was repeated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// All processes of the test together, in milliseconds.
+    #[serde(default)]
+    pub duration_ms: u64,
+}
+
+impl TestReport {
+    /// Whether the test fails the run, with `levels` for the verdicts that are lints too.
+    pub fn fails(&self, levels: &crate::Levels) -> bool {
+        match self.verdict {
+            Verdict::Pass | Verdict::Ignored => false,
+            Verdict::Fail | Verdict::Diverge => true,
+            Verdict::Flaky => levels.get(Lint::Flaky) == Level::Deny,
+            Verdict::Unrepeatable => levels.get(Lint::Unrepeatable) == Level::Deny,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a test binary and `cargo-xproc` say to each other: JSON lines over a Unix stream socket.
+//!
+//! The descriptor's number is in the environment variable [`ROLE_VARIABLE`] as `runner:FD`. It is taken out of the
+//! environment before any test code can see it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Levels, StartMethod, TestReport};
+
+/// Tells a process which part it plays. Never visible to a test body.
+pub const ROLE_VARIABLE: &str = "__XPROC_ROLE";
+
+/// Set for test bodies, and for nothing else: a test binary that a body starts again sees it and is plain libtest.
+pub const MARK_VARIABLE: &str = "XPROC";
+
+/// Both sides must speak the same version; it changes with every change of these types.
+pub const PROTOCOL: u32 = 1;
+
+/// What `cargo-xproc` asks of the tests of a binary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The start methods to compare.
+    pub methods: Vec<StartMethod>,
+    /// For each run of a body, in milliseconds.
+    pub timeout_ms: u64,
+    /// How children end.
+    pub child_exit: ChildExit,
+    /// Levels of the lints.
+    pub levels: Levels,
+    /// How many tests run side by side; `None` leaves it to `--test-threads` and the number of cpus.
+    pub test_threads: Option<usize>,
+    /// Start no test after the first that fails.
+    pub fail_fast: bool,
+    /// Tests that run: each name if the list is given, else all that the libtest arguments select.
+    pub only: Option<Vec<String>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            methods: StartMethod::ALL.to_vec(),
+            timeout_ms: 60_000,
+            child_exit: ChildExit::default(),
+            levels: Levels::default(),
+            test_threads: None,
+            fail_fast: false,
+            only: None,
+        }
+    }
+}
+
+/// How a child process ends after its body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChildExit {
+    /// Std streams are flushed, then `_exit`: no destructor of the parent runs in a child, as in `multiprocessing`.
+    #[default]
+    #[serde(rename = "_exit")]
+    Immediate,
+    /// `exit`: thread-local destructors and `atexit` handlers run.
+    Exit,
+}
+
+/// A test, as the test list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestEntry {
+    /// The name as libtest lists it.
+    pub name: String,
+    /// `#[ignore]`, with its reason if it has one.
+    pub ignored: Option<String>,
+    /// Whether the test is selected to be run by the libtest arguments (ignored tests count as selected where they
+    /// would be listed as ignored).
+    pub selected: bool,
+    /// Whether the libtest arguments make it run although it is ignored, or it is not ignored.
+    pub runs: bool,
+}
+
+/// From the test binary to `cargo-xproc`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "lowercase")]
+pub enum FromBinary {
+    /// The first message.
+    Hello {
+        /// [`PROTOCOL`] of the harness.
+        protocol: u32,
+        /// All tests of the binary, sorted by name.
+        tests: Vec<TestEntry>,
+    },
+    /// A test begins.
+    Started {
+        /// Its name.
+        name: String,
+    },
+    /// A test has its verdict.
+    Finished {
+        /// All that is said of it.
+        report: Box<TestReport>,
+    },
+    /// All tests have been run. The binary then waits for the socket to be closed, and ends.
+    Done,
+}
+
+/// From `cargo-xproc` to the test binary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "lowercase")]
+pub enum ToBinary {
+    /// The answer to `Hello`: run. Where the socket is closed instead, the binary ends.
+    Run {
+        /// How.
+        settings: Settings,
+    },
+    /// Start no further test; those that run are ended and reported as far as they came.
+    Stop,
+}
