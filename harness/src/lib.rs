@@ -12,17 +12,19 @@ mod engine;
 mod lint;
 mod observe;
 mod outcome;
-mod process;
 pub mod protocol;
 mod registry;
+#[doc(hidden)]
+#[path = "shim.rs"]
+pub mod __shim;
 mod start_method;
+mod sys;
 mod value;
 
 pub use codec::{Codec, CodecError};
 pub use lint::{Level, Levels, Lint, UnknownLint};
 pub use observe::start_method;
 pub use outcome::{Cause, Deadlock, Difference, Outcome, RunReport, TestReport, Verdict, WaitingThread};
-pub use process::{Process, init};
 pub use protocol::{ChildExit, Settings};
 pub use start_method::{StartMethod, UnknownStartMethod};
 

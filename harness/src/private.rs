@@ -7,7 +7,6 @@ pub use crate::attached::{Case, Probe, Reader, Returning};
 pub use crate::case::{Options, Returned};
 pub use crate::codec::{Codec, CodecError};
 pub use crate::observe::observe;
-pub use crate::process::exit_code_of;
 pub use crate::registry::{Entry, TargetEntry, XPROC_PRELOADS, XPROC_TARGETS, XPROC_TESTS};
 pub use crate::{ChildExit, Level, Lint, StartMethod};
 pub use linkme;
@@ -20,7 +19,7 @@ pub use std;
 #[track_caller]
 pub fn run_by_libtest(path: &str) {
     let entry = crate::registry::TESTS.iter().find(|entry| entry.path == path);
-    crate::engine::run_by_libtest(entry.expect("the attribute registers its test under this path"));
+    crate::engine::by_libtest::run(entry.expect("the attribute registers its test under this path"));
 }
 
 /// Runs an `async` body.

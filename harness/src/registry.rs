@@ -5,7 +5,7 @@
 
 use linkme::distributed_slice;
 
-use crate::case::{Attached, Options};
+use crate::case::{Attached, Body, Options, ShouldPanic, TestCase};
 use crate::codec::{Codec, CodecError};
 
 /// A `#[xproc_harness::test]`, beside the `#[test]` that it expands to.
@@ -20,6 +20,33 @@ pub struct Entry {
     pub options: Options,
     /// The body.
     pub body: &'static (dyn Attached + Sync),
+}
+
+impl Entry {
+    /// The name as libtest lists it.
+    pub fn name(&self) -> &'static str {
+        self.path.split_once("::").map_or(self.path, |(_, name)| name)
+    }
+
+    /// Whether it is expected to panic.
+    pub fn should_panic(&self) -> ShouldPanic {
+        match self.should_panic {
+            None => ShouldPanic::No,
+            Some("") => ShouldPanic::Yes,
+            Some(message) => ShouldPanic::WithMessage(message.to_owned()),
+        }
+    }
+
+    /// The test as the engine runs it.
+    pub fn case(&self) -> TestCase {
+        TestCase {
+            name: self.name().to_owned(),
+            ignore: self.ignore.map(str::to_owned),
+            should_panic: self.should_panic(),
+            options: self.options.clone(),
+            body: Body::Attached(self.body),
+        }
+    }
 }
 
 /// A `#[xproc_harness::target]`: a function that a child can be started with by name.
@@ -46,5 +73,5 @@ pub use {XPROC_PRELOADS as PRELOADS, XPROC_TARGETS as TARGETS, XPROC_TESTS as TE
 
 /// The entry of the test that libtest lists as `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {
-    TESTS.iter().find(|entry| entry.path.split_once("::").is_some_and(|(_, rest)| rest == name))
+    TESTS.iter().find(|entry| entry.name() == name)
 }

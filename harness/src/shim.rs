@@ -37,15 +37,10 @@ pub enum ShimRun {
 /// calls `plain`, which is libtest's own main function, and returns.
 pub fn enter(plain: impl FnOnce(), tests: Vec<ShimTest>) {
     // The section tells cargo-xproc that this binary is one of ours; it must be referred to, or the linker drops it.
-    std::hint::black_box(&NOTE);
+    std::hint::black_box(&crate::sys::note::NOTE);
     engine::enter(|| tests.into_iter().map(case).collect());
     plain();
 }
-
-/// Marks a test binary whose main function is ours.
-#[used]
-#[unsafe(link_section = ".note.xproc")]
-static NOTE: [u8; 8] = *b"xproc\0\0\x01";
 
 fn case(test: ShimTest) -> TestCase {
     // The function that libtest has for a test of ours is the one for plain `cargo test`.

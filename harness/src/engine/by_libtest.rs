@@ -63,12 +63,13 @@ fn compare(entry: &'static Entry) {
     if fails {
         eprintln!("{}", text::block(&report));
     }
-    let message = match (&entry.should_panic, report.outcomes.get("parent").map(|run| &run.outcome)) {
+    let should_panic = entry.should_panic();
+    let message = match (&should_panic, report.outcomes.get("parent").map(|run| &run.outcome)) {
         (ShouldPanic::No, _) | (_, None) => None,
         (_, Some(crate::Outcome::Panicked { message, .. })) => Some(message.clone()),
         (_, Some(_)) => None,
     };
-    match (&entry.should_panic, fails) {
+    match (&should_panic, fails) {
         (ShouldPanic::No, true) => panic::resume_unwind(Box::new("the start methods were compared, see above")),
         // libtest waits for the panic that the body came to in each process.
         (ShouldPanic::Yes | ShouldPanic::WithMessage(_), false) => {

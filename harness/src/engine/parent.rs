@@ -9,14 +9,13 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use crate::case::{Arguments, Body, TestCase};
-use crate::protocol::ChildExit;
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
 use crate::sys::region::Region;
+use crate::sys::tree::Status;
 use crate::sys::signals::ChildStatuses;
 use crate::sys::{self, stdio};
 use crate::{StartMethod, value};
@@ -91,7 +90,7 @@ impl Parent<'_> {
         if let Body::Attached(attached) = &self.case.body {
             let record = match self.in_body(|| body::catch(|| attached.setup())) {
                 Err(end) => SetupRecord { failed: Some(end), ..SetupRecord::default() },
-                Ok(prepared) => self.prepare(&*arguments.insert(prepared)),
+                Ok(prepared) => self.prepare(&**arguments.insert(prepared)),
             };
             sys::end::flush_rust();
             let failed = record.failed.is_some();
@@ -359,8 +358,8 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
         (Some(Cut::TimedOut), _) => Some(End::TimedOut { after_ms }),
         (Some(Cut::Deadlocked(threads)), _) => Some(End::Deadlocked { after_ms, threads }),
         (Some(Cut::ClientGone), _) => Some(End::Lost("the run was ended".into())),
-        (None, Some(WaitStatus::Signaled(_, signal, _))) => Some(End::Signaled(signal as i32)),
-        (None, Some(WaitStatus::Exited(_, code))) if code != 0 || reported.is_none() => Some(End::Exited(code)),
+        (None, Some(Status::Signaled(signal))) => Some(End::Signaled(signal)),
+        (None, Some(Status::Exited(code))) if code != 0 || reported.is_none() => Some(End::Exited(code)),
         (None, _) if reported.is_none() => Some(End::Lost("the child ended without a report".into())),
         (None, _) => None,
     };

@@ -20,6 +20,7 @@ use crate::case::TestCase;
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
 use crate::sys::region::Region;
+use crate::sys::tree::Status;
 use crate::sys::{self, stdio};
 use crate::{StartMethod, value};
 
@@ -341,16 +342,17 @@ impl ParentPolicy<'_> {
 
 /// The run that a parent was at when it ended.
 fn interrupted(step: Step, ended: &Ended, in_body: bool, after_ms: u64, pid: Pid) -> RunRecord {
-    use nix::sys::wait::WaitStatus;
-    let end = match (&ended.cut, ended.status) {
+        let end = match (&ended.cut, ended.status) {
         (Some(Cut::TimedOut), _) if in_body => End::TimedOut { after_ms },
         (Some(Cut::TimedOut), _) => End::Lost("the parent made no progress".into()),
         (Some(Cut::Deadlocked(threads)), _) => End::Deadlocked { after_ms, threads: threads.clone() },
         (Some(Cut::ClientGone), _) => End::Lost("the run was ended".into()),
-        (None, Some(WaitStatus::Signaled(_, signal, _))) if in_body => End::Signaled(signal as i32),
-        (None, Some(WaitStatus::Exited(_, code))) if in_body => End::Exited(code),
-        (None, Some(WaitStatus::Signaled(_, signal, _))) => End::Lost(format!("{signal} ended the parent")),
-        (None, Some(WaitStatus::Exited(_, code))) => End::Lost(format!("the parent exited with status {code}")),
+        (None, Some(Status::Signaled(signal))) if in_body => End::Signaled(signal),
+        (None, Some(Status::Exited(code))) if in_body => End::Exited(code),
+        (None, Some(Status::Signaled(signal))) => {
+            End::Lost(format!("{} ended the parent", super::report::signal_name(signal)))
+        }
+        (None, Some(Status::Exited(code))) => End::Lost(format!("the parent exited with status {code}")),
         (None, _) => End::Lost("the parent ended, and its status was taken by somebody else".into()),
     };
     let mut run = lost(step, String::new());

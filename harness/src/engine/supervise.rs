@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use crate::sys;
+use crate::sys::tree::Status;
 
 use super::capture::Capture;
 use super::deadlock::{self, Proof};
@@ -49,7 +49,7 @@ pub trait Policy {
 /// How it ended.
 pub struct Ended {
     /// What the kernel says; `None` where somebody else has taken the status.
-    pub status: Option<WaitStatus>,
+    pub status: Option<Status>,
     /// Why it was killed, if it was by us.
     pub cut: Option<Cut>,
     /// What it wrote since the last boundary.
@@ -118,7 +118,7 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     if watched.leads_group {
         sys::tree::kill_group(pid);
     }
-    let status = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | sys::tree::all_children()).ok();
+    let status = sys::tree::reap(pid);
     stdout.drain();
     stderr.drain();
     Ok(Ended { status, cut, stdout: stdout.finish(), stderr: stderr.finish() })
@@ -138,7 +138,8 @@ fn wait(handle: &OwnedFd, stdout: &Capture, stderr: &Capture, policy: &impl Poli
     let streams = fds.len();
     fds.extend(policy.bell().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
     let bell = fds.len();
-    fds.extend(policy.client().map(|fd| PollFd::new(fd, PollFlags::POLLRDHUP)));
+    // A hang-up is always reported.
+    fds.extend(policy.client().map(|fd| PollFd::new(fd, PollFlags::empty())));
     let milliseconds = Duration::from_nanos(nanoseconds).as_millis().min(60_000) as u16 + 1;
     // An interrupted wait is a wait that ended early.
     let _ = poll(&mut fds, PollTimeout::from(milliseconds));

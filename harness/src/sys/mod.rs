@@ -9,6 +9,7 @@ pub mod environment;
 pub mod exec;
 pub mod fork;
 pub mod futex;
+pub mod note;
 pub mod pidfd;
 pub mod region;
 pub mod signals;

@@ -84,9 +84,34 @@ pub fn kill_all_children(spare: &[Pid]) -> usize {
     killed
 }
 
-/// Waits until the child `pid` has ended.
-pub fn reap(pid: Pid) {
-    let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | all_children());
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// With this exit status.
+    Exited(i32),
+    /// By the signal of this number.
+    Signaled(i32),
+}
+
+/// Waits until the child `pid` has ended. `None` where somebody else has taken its status.
+pub fn reap(pid: Pid) -> Option<Status> {
+    // Not by nix, whose `Signal` knows no real-time signals: its error would come after the child was reaped.
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::__WALL;
+    loop {
+        // SAFETY: `info` is valid for writes of a `siginfo_t`.
+        let result = unsafe { libc::waitid(libc::P_PID, pid.as_raw() as libc::id_t, info.as_mut_ptr(), options) };
+        match Errno::result(result) {
+            Err(Errno::EINTR) => {}
+            Err(_) => return None,
+            // SAFETY: all bytes were zero before, which is a valid `siginfo_t`, and the call has filled in the fields
+            // of a SIGCHLD.
+            Ok(_) => {
+                let (code, status) = unsafe { (info.assume_init().si_code, info.assume_init().si_status()) };
+                return Some(if code == libc::CLD_EXITED { Status::Exited(status) } else { Status::Signaled(status) });
+            }
+        }
+    }
 }
 
 /// Waits until every child of this process has ended.

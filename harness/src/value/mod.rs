@@ -1,19 +1,33 @@
 //! Values as trees that lose nothing, and as flat token streams to send them.
 //!
-//! Temporary: JSON stands in for the token stream.
+//! [`to_tokens`] and [`from_tokens`] are a serde format: the default codec of arguments, and the form of the engine's
+//! own messages. What a child sent is never read as a user's type: [`tree`] makes a [`Value`] of it, whatever the bytes
+//! are, and values are shown and turned into JSON.
+//!
+//! # Known limitations
+//!
+//! - An array of up to 16 elements is a tuple to serde, and is shown with parentheses.
+//! - A struct with `#[serde(flatten)]` is a map to serde, and its paths are those of a map.
+//! - A 128-bit integer that does not fit into 64 bits cannot be read within an untagged, internally tagged or flattened
+//!   type: the buffer that serde puts before such types has no place for it, in any format.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+mod de;
+mod debug_text;
+mod diff;
+mod display;
+mod error;
+mod json;
+mod ser;
+mod token;
+mod tree;
 
-/// Why a value cannot be written or read.
-pub type ValueError = serde_json::Error;
+#[cfg(test)]
+mod round_trips;
 
-/// Writes `value`.
-pub fn to_tokens<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, ValueError> {
-    serde_json::to_vec(value)
-}
-
-/// Reads a value back.
-pub fn from_tokens<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ValueError> {
-    serde_json::from_slice(bytes)
-}
+pub use debug_text::parse_debug;
+pub use diff::diff;
+pub use de::from_tokens;
+pub use error::ValueError;
+pub use ser::to_tokens;
+pub use token::{MAX_BYTES, MAX_DEPTH, MAX_TOKENS};
+pub use tree::{Value, tree};
