@@ -33,12 +33,13 @@ pub enum ShimRun {
     Dynamic(Box<dyn Fn() -> Result<(), String> + Send + Sync>),
 }
 
-/// Runs the tests by every start method and ends the process; or, where this process is to be a plain test binary,
-/// calls `plain`, which is libtest's own main function, and returns.
-pub fn enter(plain: impl FnOnce(), tests: Vec<ShimTest>) {
+/// Runs `count` tests by every start method and ends the process; or, where this process is to be a plain test binary,
+/// calls `plain`, which is libtest's own main function, and returns. `test` gives the n-th: a child that runs one test
+/// does not pay for the length of the list.
+pub fn enter(plain: impl FnOnce(), count: usize, test: impl Fn(usize) -> ShimTest) {
     // The section tells cargo-xproc that this binary is one of ours; it must be referred to, or the linker drops it.
     std::hint::black_box(&crate::sys::note::NOTE);
-    engine::enter(|| tests.into_iter().map(case).collect());
+    engine::enter(count, |index| case(test(index)));
     plain();
 }
 

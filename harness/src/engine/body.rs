@@ -22,7 +22,7 @@ pub fn run(case: &TestCase, arguments: Option<Box<dyn Arguments>>, method: Optio
         (Some(arguments), _) => catch(|| arguments.debug()).unwrap_or_default(),
     };
     let since = sys::clock::now_ns();
-    let end = catch(|| call(case, arguments)).unwrap_or_else(|panicked| panicked);
+    let end = catch(|| __rust_begin_short_backtrace(|| call(case, arguments))).unwrap_or_else(|panicked| panicked);
     let duration_us = (sys::clock::now_ns() - since) / 1000;
     sys::end::flush_rust();
     observe::set_start_method(None);
@@ -62,6 +62,16 @@ pub fn note_panics() {
 
 /// Where the last panic came from. Never waited for: a lock inherited in a locked state costs the location only.
 static LAST_PANIC: Mutex<Option<(ThreadId, String)>> = Mutex::new(None);
+
+/// std leaves out of a short backtrace what is below a function of this name, as libtest has one: ours is no part of
+/// what the test wrote.
+#[inline(never)]
+fn __rust_begin_short_backtrace<T>(function: impl FnOnce() -> T) -> T {
+    let result = function();
+    // Keeps this frame from being replaced by the callee's.
+    std::hint::black_box(());
+    result
+}
 
 fn call(case: &TestCase, arguments: Option<Box<dyn Arguments>>) -> End {
     let ordinary = |result: Result<(), String>| End::Returned {

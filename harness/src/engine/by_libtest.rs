@@ -29,7 +29,7 @@ pub fn run(entry: &'static Entry) {
             UNDER_LIBTEST.store(true, Ordering::Relaxed);
             server::serve(socket, cases())
         }
-        Role::Child(file) => child::spawned(file, cases()),
+        Role::Child(file) => child::spawned(file, case_at),
         Role::Plain => once(entry),
         Role::Standalone | Role::Runner(_) => compare(entry),
     }
@@ -42,14 +42,14 @@ pub fn is_underneath() -> bool {
 
 static UNDER_LIBTEST: AtomicBool = AtomicBool::new(false);
 
-/// All `#[xproc_harness::test]`s of the binary, sorted by name.
-pub fn cases() -> &'static [TestCase] {
+/// All `#[xproc_harness::test]`s of the binary, in the order in which they are linked.
+fn cases() -> &'static [TestCase] {
     static CASES: OnceLock<Vec<TestCase>> = OnceLock::new();
-    CASES.get_or_init(|| {
-        let mut cases: Vec<TestCase> = registry::TESTS.iter().map(Entry::case).collect();
-        cases.sort_by(|a, b| a.name.cmp(&b.name));
-        cases
-    })
+    CASES.get_or_init(|| registry::TESTS.iter().map(Entry::case).collect())
+}
+
+fn case_at(index: usize) -> Option<TestCase> {
+    registry::TESTS.get(index).map(Entry::case)
 }
 
 fn compare(entry: &'static Entry) {

@@ -59,17 +59,19 @@ pub fn run_on_thread(
     }
 }
 
-/// The main function of a spawn child.
-pub fn spawned(file: std::os::fd::OwnedFd, cases: &'static [TestCase]) -> ! {
+/// The main function of a spawn child. `case` gives the n-th test.
+pub fn spawned(file: std::os::fd::OwnedFd, case: impl Fn(usize) -> Option<TestCase>) -> ! {
     let region = Region::from_memory_file(&file);
     drop(file);
     let Ok(region) = region else { sys::end::silently(REGION_FAILED) };
     let order = region.records().first().and_then(|record| value::from_tokens::<ChildOrder>(record).ok());
     region.reset(region.header().nonce.load(std::sync::atomic::Ordering::Acquire));
     let Some(order) = order else { sys::end::silently(REGION_FAILED) };
-    let Some(case) = cases.get(order.case as usize).filter(|case| case.name == order.name) else {
+    let Some(case) = case(order.case as usize).filter(|case| case.name == order.name) else {
         sys::end::silently(REGION_FAILED)
     };
+    // It lives as long as the process.
+    let case: &'static TestCase = Box::leak(Box::new(case));
     body::note_panics();
     for preload in crate::registry::PRELOADS {
         preload();

@@ -56,7 +56,7 @@ impl Facets {
                 (error.as_ref().or(value.as_ref().err().map(|e| &e.0)).map(|text| normalise(text, ids)), None)
             }
             End::CannotDecode(error) => (Some(error.0.clone()), None),
-            End::Lost(reason) => (Some(normalise(reason, ids)), None),
+            // What we say of a lost run is not the body's words.
             _ => (None, None),
         };
         let value = match &run.end {

@@ -30,20 +30,14 @@ use role::Role;
 
 /// Plays the part that this process was started for. Returns only if it is to behave as a plain test binary: started
 /// again by a test body. Must be called while the process has a single thread.
-pub fn enter(cases: impl FnOnce() -> Vec<TestCase>) {
-    let role = role::take();
-    if matches!(role, Role::Plain) {
-        return;
-    }
-    let mut cases = cases();
-    cases.sort_by(|a, b| a.name.cmp(&b.name));
+pub fn enter(count: usize, case: impl Fn(usize) -> TestCase) {
     // They live as long as the process, in all processes that are forked from it.
-    let cases: &'static [TestCase] = cases.leak();
-    match role {
-        Role::Standalone => runner::standalone(cases),
-        Role::Runner(socket) => runner::attached(cases, socket),
-        Role::Server(socket) => server::serve(socket, cases),
-        Role::Child(file) => child::spawned(file, cases),
+    let all = || -> &'static [TestCase] { (0..count).map(&case).collect::<Vec<_>>().leak() };
+    match role::take() {
         Role::Plain => {}
+        Role::Standalone => runner::standalone(all()),
+        Role::Runner(socket) => runner::attached(all(), socket),
+        Role::Server(socket) => server::serve(socket, all()),
+        Role::Child(file) => child::spawned(file, |index| (index < count).then(|| case(index))),
     }
 }

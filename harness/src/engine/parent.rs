@@ -368,7 +368,7 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
         duration_us: after_ms * 1000,
         observed: Vec::new(),
         arguments: Vec::new(),
-        ids: vec![pid.as_raw()],
+        ids: unreported_ids(pid),
     });
     if let Some(end) = end {
         record.end = end;
@@ -379,6 +379,11 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
 fn complete(step: Step, record: ChildRecord, stdout: Captured, stderr: Captured) -> RunRecord {
     let ChildRecord { end, duration_us, observed, arguments, ids } = record;
     RunRecord { step, end, duration_us, stdout, stderr, observed, arguments, ids }
+}
+
+/// Of a process that could not tell the number of its body's thread, which was made soon after it.
+pub fn unreported_ids(pid: Pid) -> Vec<i32> {
+    (0..16).map(|offset| pid.as_raw() + offset).collect()
 }
 
 /// A run that gave no result.

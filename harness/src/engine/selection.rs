@@ -57,7 +57,8 @@ impl Selection {
         let selected = cases.iter().filter(|case| self.selects(case));
         let trials =
             selected.map(|case| Trial::test(case.name.clone(), || Ok(())).with_ignored_flag(case.ignore.is_some()));
-        libtest_mimic::run(&self.arguments, trials.collect());
+        // Nothing is run.
+        let _ = libtest_mimic::run(&self.arguments, trials.collect());
     }
 }
 

@@ -358,7 +358,7 @@ fn interrupted(step: Step, ended: &Ended, in_body: bool, after_ms: u64, pid: Pid
     let mut run = lost(step, String::new());
     run.end = end;
     run.duration_us = after_ms * 1000;
-    run.ids = vec![pid.as_raw()];
+    run.ids = parent::unreported_ids(pid);
     run
 }
 
