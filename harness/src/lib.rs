@@ -7,7 +7,8 @@ mod outcome;
 pub mod protocol;
 mod registry;
 mod start_method;
-mod value;
+#[doc(hidden)]
+pub mod value;
 
 pub use lint::{Level, Levels, Lint, UnknownLint};
 pub use outcome::{Cause, Deadlock, Difference, Outcome, RunReport, TestReport, Verdict, WaitingThread};
