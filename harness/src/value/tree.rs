@@ -45,7 +45,7 @@ pub enum Value {
     Seq(Vec<Value>),
     /// `(1, 2)`
     Tuple(Vec<Value>),
-    /// `{1, 2}`, only from `{:?}` output: serde has no sets. Make it with [`Value::set`].
+    /// `{1, 2}`, only from [`parse_debug`](super::parse_debug): serde has no sets. Make it with [`Value::set`].
     Set(Vec<Value>),
     /// `{"key": 1}`. Make it with [`Value::map`], which sorts the entries.
     Map(Vec<(Value, Value)>),
