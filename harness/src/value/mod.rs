@@ -24,6 +24,8 @@ mod token;
 mod tree;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod round_trips;
 
 pub use de::from_tokens;
