@@ -1,9 +1,9 @@
 //! Values as trees that lose nothing, and as flat token streams to send them.
 //!
 //! [`to_tokens`] and [`from_tokens`] are a serde format: the default codec of arguments, and the form of the engine's
-//! own messages. What a child sent is never read as a user's type: [`tree()`] makes a [`Value`] of it, whatever the bytes
-//! are, and values are shown, turned into JSON and compared by [`diff()`]. [`parse_debug`] makes a [`Value`] of what
-//! `{:?}` printed, for types that have no other form.
+//! own messages. What a child sent is never read as a user's type: [`tree()`] makes a [`Value`] of it, whatever the
+//! bytes are, and values are shown, turned into JSON and compared by [`diff()`]. [`parse_debug`] makes a [`Value`] of
+//! what `{:?}` printed, for types that have no other form.
 //!
 //! # Known limitations
 //!

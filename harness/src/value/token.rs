@@ -223,8 +223,8 @@ impl<'t> Reader<'t> {
         Ok(bytes)
     }
 
-    /// The name of a variant whose content has to begin with `tag`. These variants do not count as a level of their own,
-    /// which is safe only because they cannot stand right in each other.
+    /// The name of a variant whose content has to begin with `tag`. These variants do not count as a level of their
+    /// own, which is safe only because they cannot stand right in each other.
     fn name_before(&mut self, tag: Tag) -> Result<&'t str, ValueError> {
         let name = self.str()?;
         if self.next_is(tag) { Ok(name) } else { Err(ValueError::Malformed("a variant without its content")) }
