@@ -19,7 +19,8 @@ mod registry;
 pub mod __shim;
 mod start_method;
 mod sys;
-mod value;
+#[doc(hidden)]
+pub mod value;
 
 pub use codec::{Codec, CodecError};
 pub use lint::{Level, Levels, Lint, UnknownLint};

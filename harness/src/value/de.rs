@@ -24,29 +24,91 @@ struct Decoder<'de> {
 }
 
 impl<'de> Decoder<'de> {
-    fn nested<V>(&mut self, read: impl FnOnce(&mut Self) -> Result<V, ValueError>) -> Result<V, ValueError> {
+    // One function for each form, without closures and with few places that hold a result: without optimisation each
+    // of them takes its own part of the stack, once for each level.
+
+    fn begin(&mut self) -> Result<(), ValueError> {
         if self.depth == MAX_DEPTH {
             return Err(ValueError::TooDeep);
         }
         self.depth += 1;
-        let value = read(self);
-        self.depth -= 1;
-        value
+        Ok(())
     }
 
-    fn container<V>(
-        &mut self,
-        read: impl FnOnce(&mut Container<'_, 'de>) -> Result<V, ValueError>,
-    ) -> Result<V, ValueError> {
-        self.nested(|decoder| {
-            let mut container = Container { decoder, ended: false };
-            let value = read(&mut container)?;
-            // A tuple's visitor stops after the last element and does not see the end.
-            if !container.ended && !container.decoder.reader.take_end() {
-                return Err(de::Error::custom("more elements than expected"));
-            }
-            Ok(value)
-        })
+    fn some<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ValueError> {
+        self.begin()?;
+        let result = visitor.visit_some(&mut *self);
+        self.depth -= 1;
+        result
+    }
+
+    fn newtype<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ValueError> {
+        self.begin()?;
+        let result = visitor.visit_newtype_struct(&mut *self);
+        self.depth -= 1;
+        result
+    }
+
+    fn elements<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ValueError> {
+        self.begin()?;
+        let mut ended = false;
+        let result = visitor.visit_seq(Container { decoder: self, ended: &mut ended });
+        if result.is_ok() && !ended {
+            self.expect_end()?;
+        }
+        self.depth -= 1;
+        result
+    }
+
+    fn entries<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ValueError> {
+        self.begin()?;
+        let mut ended = false;
+        let result = visitor.visit_map(Container { decoder: self, ended: &mut ended });
+        if result.is_ok() && !ended {
+            self.expect_end()?;
+        }
+        self.depth -= 1;
+        result
+    }
+
+    /// For serde's own buffer, which has no enums: as in JSON, a map of one entry.
+    fn variant_as_map<V: Visitor<'de>>(&mut self, name: &'de str, visitor: V) -> Result<V::Value, ValueError> {
+        // Together with what the variant holds, it is one level: see `Reader::name_before`.
+        visitor.visit_map(VariantAsMap { decoder: self, name: Some(name) })
+    }
+
+    fn newtype_variant_as_map<V: Visitor<'de>>(&mut self, name: &'de str, visitor: V) -> Result<V::Value, ValueError> {
+        self.begin()?;
+        let result = self.variant_as_map(name, visitor);
+        self.depth -= 1;
+        result
+    }
+
+    fn variant<V: Visitor<'de>>(&mut self, name: &'de str, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_enum(Variant { decoder: self, name, payload: true })
+    }
+
+    fn newtype_variant<V: Visitor<'de>>(&mut self, name: &'de str, visitor: V) -> Result<V::Value, ValueError> {
+        self.begin()?;
+        let result = self.variant(name, visitor);
+        self.depth -= 1;
+        result
+    }
+
+    fn map_as_variant<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ValueError> {
+        let (Token::Str(name) | Token::UnitVariant(name)) = self.reader.token()? else {
+            return Err(de::Error::custom("expected the name of a variant"));
+        };
+        let result = self.newtype_variant(name, visitor);
+        if result.is_ok() {
+            self.expect_end()?;
+        }
+        result
+    }
+
+    /// A tuple's visitor stops after the last element and does not see the end.
+    fn expect_end(&mut self) -> Result<(), ValueError> {
+        if self.reader.take_end() { Ok(()) } else { Err(de::Error::custom("more elements than expected")) }
     }
 
     fn skip_newtypes(&mut self) -> Result<(), ValueError> {
@@ -68,46 +130,12 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         self.skip_newtypes()?;
         match self.reader.token()? {
-            Token::End => Err(ValueError::Malformed("an end instead of a value")),
-            Token::Unit | Token::UnitStruct(_) => visitor.visit_unit(),
-            Token::Bool(value) => visitor.visit_bool(value),
-            Token::I8(value) => visitor.visit_i8(value),
-            Token::I16(value) => visitor.visit_i16(value),
-            Token::I32(value) => visitor.visit_i32(value),
-            Token::I64(value) => visitor.visit_i64(value),
-            // Few visitors know 128 bits, serde's own buffer does not: spare them where it is not needed.
-            Token::I128(value) => match i64::try_from(value) {
-                Ok(value) => visitor.visit_i64(value),
-                Err(_) => visitor.visit_i128(value),
-            },
-            Token::U8(value) => visitor.visit_u8(value),
-            Token::U16(value) => visitor.visit_u16(value),
-            Token::U32(value) => visitor.visit_u32(value),
-            Token::U64(value) => visitor.visit_u64(value),
-            Token::U128(value) => match u64::try_from(value) {
-                Ok(value) => visitor.visit_u64(value),
-                Err(_) => visitor.visit_u128(value),
-            },
-            Token::F32(value) => visitor.visit_f32(value),
-            Token::F64(value) => visitor.visit_f64(value),
-            Token::Char(value) => visitor.visit_char(value),
-            Token::Str(value) => visitor.visit_borrowed_str(value),
-            Token::Bytes(value) => visitor.visit_borrowed_bytes(value),
-            Token::None => visitor.visit_none(),
-            Token::Some => self.nested(|decoder| visitor.visit_some(decoder)),
-            Token::NewtypeStruct(_) => Err(ValueError::Malformed("a newtype that was skipped")),
-            Token::Seq | Token::Tuple | Token::TupleStruct(_) => {
-                self.container(|container| visitor.visit_seq(container))
-            }
-            Token::Map | Token::Struct(_) => self.container(|container| visitor.visit_map(container)),
-            // Serde's own buffer has no enums: like JSON, give it a string or a map of one entry.
-            Token::UnitVariant(name) => visitor.visit_borrowed_str(name),
-            Token::NewtypeVariant(name) => {
-                self.nested(|decoder| visitor.visit_map(VariantAsMap { decoder, name: Some(name) }))
-            }
-            Token::TupleVariant(name) | Token::StructVariant(name) => {
-                visitor.visit_map(VariantAsMap { decoder: self, name: Some(name) })
-            }
+            Token::Some => self.some(visitor),
+            Token::Seq | Token::Tuple | Token::TupleStruct(_) => self.elements(visitor),
+            Token::Map | Token::Struct(_) => self.entries(visitor),
+            Token::NewtypeVariant(name) => self.newtype_variant_as_map(name, visitor),
+            Token::TupleVariant(name) | Token::StructVariant(name) => self.variant_as_map(name, visitor),
+            token => visit_leaf(token, visitor),
         }
     }
 
@@ -135,11 +163,13 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         self.skip_newtypes()?;
-        if [Tag::None, Tag::Some, Tag::Unit].into_iter().any(|tag| self.reader.next_is(tag)) {
-            self.deserialize_any(visitor)
-        } else {
-            self.nested(|decoder| visitor.visit_some(decoder))
+        if self.reader.next_is(Tag::None) || self.reader.next_is(Tag::Unit) {
+            return self.deserialize_any(visitor);
         }
+        if self.reader.next_is(Tag::Some) {
+            self.reader.token()?;
+        }
+        self.some(visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -150,7 +180,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         if self.reader.next_is(Tag::NewtypeStruct) {
             self.reader.token()?;
         }
-        self.nested(|decoder| visitor.visit_newtype_struct(decoder))
+        self.newtype(visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -164,18 +194,9 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
             Token::UnitVariant(name) | Token::Str(name) => {
                 visitor.visit_enum(Variant { decoder: self, name, payload: false })
             }
-            Token::NewtypeVariant(name) => {
-                self.nested(|decoder| visitor.visit_enum(Variant { decoder, name, payload: true }))
-            }
-            Token::TupleVariant(name) | Token::StructVariant(name) => {
-                visitor.visit_enum(Variant { decoder: self, name, payload: true })
-            }
-            Token::Map | Token::Struct(_) => self.container(|container| match container.decoder.reader.token()? {
-                Token::Str(name) | Token::UnitVariant(name) => {
-                    visitor.visit_enum(Variant { decoder: &mut *container.decoder, name, payload: true })
-                }
-                _ => Err(de::Error::custom("expected the name of a variant")),
-            }),
+            Token::NewtypeVariant(name) => self.newtype_variant(name, visitor),
+            Token::TupleVariant(name) | Token::StructVariant(name) => self.variant(name, visitor),
+            Token::Map | Token::Struct(_) => self.map_as_variant(visitor),
             _ => Err(de::Error::custom("expected an enum")),
         }
     }
@@ -191,15 +212,47 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
     }
 }
 
+#[inline(never)]
+fn visit_leaf<'de, V: Visitor<'de>>(token: Token<'de>, visitor: V) -> Result<V::Value, ValueError> {
+    match token {
+        Token::Unit | Token::UnitStruct(_) => visitor.visit_unit(),
+        Token::Bool(value) => visitor.visit_bool(value),
+        Token::I8(value) => visitor.visit_i8(value),
+        Token::I16(value) => visitor.visit_i16(value),
+        Token::I32(value) => visitor.visit_i32(value),
+        Token::I64(value) => visitor.visit_i64(value),
+        // Few visitors know 128 bits: spare them where it is not needed.
+        Token::I128(value) => match i64::try_from(value) {
+            Ok(value) => visitor.visit_i64(value),
+            Err(_) => visitor.visit_i128(value),
+        },
+        Token::U8(value) => visitor.visit_u8(value),
+        Token::U16(value) => visitor.visit_u16(value),
+        Token::U32(value) => visitor.visit_u32(value),
+        Token::U64(value) => visitor.visit_u64(value),
+        Token::U128(value) => match u64::try_from(value) {
+            Ok(value) => visitor.visit_u64(value),
+            Err(_) => visitor.visit_u128(value),
+        },
+        Token::F32(value) => visitor.visit_f32(value),
+        Token::F64(value) => visitor.visit_f64(value),
+        Token::Char(value) => visitor.visit_char(value),
+        Token::Str(value) | Token::UnitVariant(value) => visitor.visit_borrowed_str(value),
+        Token::Bytes(value) => visitor.visit_borrowed_bytes(value),
+        Token::None => visitor.visit_none(),
+        _ => Err(ValueError::Malformed("an end instead of a value")),
+    }
+}
+
 struct Container<'d, 'de> {
     decoder: &'d mut Decoder<'de>,
-    ended: bool,
+    ended: &'d mut bool,
 }
 
 impl<'de> Container<'_, 'de> {
-    fn next<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ValueError> {
-        self.ended = self.ended || self.decoder.reader.take_end();
-        if self.ended { Ok(None) } else { seed.deserialize(&mut *self.decoder).map(Some) }
+    fn ended(&mut self) -> bool {
+        *self.ended = *self.ended || self.decoder.reader.take_end();
+        *self.ended
     }
 }
 
@@ -207,7 +260,7 @@ impl<'de> de::SeqAccess<'de> for Container<'_, 'de> {
     type Error = ValueError;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ValueError> {
-        self.next(seed)
+        if self.ended() { Ok(None) } else { seed.deserialize(&mut *self.decoder).map(Some) }
     }
 }
 
@@ -215,7 +268,7 @@ impl<'de> de::MapAccess<'de> for Container<'_, 'de> {
     type Error = ValueError;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ValueError> {
-        self.next(seed)
+        if self.ended() { Ok(None) } else { seed.deserialize(&mut *self.decoder).map(Some) }
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, ValueError> {

@@ -1,15 +1,18 @@
 //! Values as trees that lose nothing, and as flat token streams to send them.
 //!
 //! [`to_tokens`] and [`from_tokens`] are a serde format: the default codec of arguments, and the form of the engine's
-//! own messages. What a child sent is never read as a user's type: [`tree`] makes a [`Value`] of it, whatever the bytes
-//! are, and values are shown and turned into JSON.
+//! own messages. What a child sent is never read as a user's type: [`tree()`] makes a [`Value`] of it, whatever the
+//! bytes are, and values are shown, turned into JSON and compared by [`diff()`]. [`parse_debug`] makes a [`Value`] of
+//! what `{:?}` printed, for types that have no other form.
 //!
 //! # Known limitations
 //!
+//! - A `HashSet` is a sequence to serde: its order counts in [`diff()`], since it cannot be told from that of a list.
 //! - An array of up to 16 elements is a tuple to serde, and is shown with parentheses.
 //! - A struct with `#[serde(flatten)]` is a map to serde, and its paths are those of a map.
-//! - A 128-bit integer that does not fit into 64 bits cannot be read within an untagged, internally tagged or flattened
-//!   type: the buffer that serde puts before such types has no place for it, in any format.
+//! - Reading a type with large fields that is nested nearly as deep as [`MAX_DEPTH`] may overflow a small stack.
+//! - A field of type `i128` or `u128` cannot be read within an untagged, internally tagged or flattened type: the
+//!   buffer that serde puts before such types has no place for it, in any format.
 
 mod de;
 mod debug_text;
@@ -22,11 +25,13 @@ mod token;
 mod tree;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod round_trips;
 
-pub use debug_text::parse_debug;
-pub use diff::diff;
 pub use de::from_tokens;
+pub use debug_text::parse_debug;
+pub use diff::{PathDifference, diff};
 pub use error::ValueError;
 pub use ser::to_tokens;
 pub use token::{MAX_BYTES, MAX_DEPTH, MAX_TOKENS};

@@ -7,7 +7,7 @@ use super::token::{MAX_DEPTH, MAX_TOKENS, Reader, Token};
 
 /// Builds the tree of the value of which `bytes` are all tokens.
 pub fn tree(bytes: &[u8]) -> Result<Value, ValueError> {
-    let mut builder = Builder { reader: Reader::new(bytes)?, tokens: 0, depth: 0 };
+    let mut builder = Builder { reader: Reader::new(bytes)?, tokens: 0, open: Vec::new() };
     let value = builder.value()?;
     builder.reader.finish()?;
     Ok(value)
@@ -45,7 +45,7 @@ pub enum Value {
     Seq(Vec<Value>),
     /// `(1, 2)`
     Tuple(Vec<Value>),
-    /// `{1, 2}`, only from `{:?}` output: serde has no sets. Make it with [`Value::set`].
+    /// `{1, 2}`, only from [`parse_debug`](super::parse_debug): serde has no sets. Make it with [`Value::set`].
     Set(Vec<Value>),
     /// `{"key": 1}`. Make it with [`Value::map`], which sorts the entries.
     Map(Vec<(Value, Value)>),
@@ -172,13 +172,89 @@ fn order_floats(left: f64, right: f64) -> Ordering {
     }
 }
 
+/// Builds a tree without recursion: the bytes decide the depth, and the stack is that of whoever asks.
 struct Builder<'t> {
     reader: Reader<'t>,
     tokens: usize,
-    depth: usize,
+    /// What was begun and is not complete, outermost first.
+    open: Vec<Open<'t>>,
+}
+
+/// A value that is not complete, by the token that began it.
+enum Open<'t> {
+    Wrapper(Token<'t>),
+    List(Token<'t>, Vec<Value>),
+    /// With the key whose value comes next.
+    Map(Vec<(Value, Value)>, Option<Value>),
+    /// With the name of the field that comes next.
+    Fields(Token<'t>, Vec<(Box<str>, Value)>, Box<str>),
 }
 
 impl<'t> Builder<'t> {
+    fn value(&mut self) -> Result<Value, ValueError> {
+        loop {
+            if let Some(complete) = self.next()? {
+                if let Some(value) = self.place(complete) {
+                    return Ok(value);
+                }
+            }
+        }
+    }
+
+    /// Reads on: the leaf that was read or the container that was completed, or nothing where a value begins.
+    fn next(&mut self) -> Result<Option<Value>, ValueError> {
+        if !matches!(self.open.last(), None | Some(Open::Wrapper(_))) && self.reader.take_end() {
+            return self.open.pop().and_then(close).ok_or(ValueError::Malformed("an end instead of a value")).map(Some);
+        }
+        if let Some(Open::Fields(..)) = self.open.last() {
+            let Token::Str(name) = self.token()? else {
+                return Err(ValueError::Malformed("a field whose name is not a string"));
+            };
+            if let Some(Open::Fields(_, _, next)) = self.open.last_mut() {
+                *next = name.into();
+            }
+        }
+        let token = self.token()?;
+        let open = match token {
+            Token::Some | Token::NewtypeStruct(_) | Token::NewtypeVariant(_) => Open::Wrapper(token),
+            Token::Seq | Token::Tuple | Token::TupleStruct(_) => Open::List(token, Vec::new()),
+            Token::Map => Open::Map(Vec::new(), None),
+            Token::Struct(_) => Open::Fields(token, Vec::new(), Box::default()),
+            Token::TupleVariant(_) => {
+                self.token()?;
+                Open::List(token, Vec::new())
+            }
+            Token::StructVariant(_) => {
+                self.token()?;
+                Open::Fields(token, Vec::new(), Box::default())
+            }
+            _ => return leaf(token).map(Some),
+        };
+        if self.open.len() == MAX_DEPTH {
+            return Err(ValueError::TooDeep);
+        }
+        self.open.push(open);
+        Ok(None)
+    }
+
+    /// Puts a complete value where it belongs, and gives it back if that is the end.
+    fn place(&mut self, mut value: Value) -> Option<Value> {
+        while let Some(Open::Wrapper(token)) = self.open.last() {
+            value = wrap(*token, value);
+            self.open.pop();
+        }
+        match self.open.last_mut() {
+            None | Some(Open::Wrapper(_)) => return Some(value),
+            Some(Open::List(_, elements)) => elements.push(value),
+            Some(Open::Map(entries, key)) => match key.take() {
+                None => *key = Some(value),
+                Some(key) => entries.push((key, value)),
+            },
+            Some(Open::Fields(_, fields, name)) => fields.push((std::mem::take(name), value)),
+        }
+        None
+    }
+
     fn token(&mut self) -> Result<Token<'t>, ValueError> {
         if self.tokens == MAX_TOKENS {
             return Err(ValueError::TooManyTokens);
@@ -186,90 +262,29 @@ impl<'t> Builder<'t> {
         self.tokens += 1;
         self.reader.token()
     }
+}
 
-    fn value(&mut self) -> Result<Value, ValueError> {
-        let token = self.token()?;
-        self.rest(token)
+fn wrap(token: Token<'_>, value: Value) -> Value {
+    match token {
+        Token::NewtypeStruct(name) => Value::NewtypeStruct(name.into(), value.into()),
+        Token::NewtypeVariant(name) => Value::NewtypeVariant(name.into(), value.into()),
+        _ => Value::Some(value.into()),
     }
+}
 
-    /// The value that begins with `token`.
-    fn rest(&mut self, token: Token<'t>) -> Result<Value, ValueError> {
-        match token {
-            Token::Some
-            | Token::Seq
-            | Token::Tuple
-            | Token::Map
-            | Token::NewtypeStruct(_)
-            | Token::TupleStruct(_)
-            | Token::Struct(_)
-            | Token::NewtypeVariant(_)
-            | Token::TupleVariant(_)
-            | Token::StructVariant(_) => {
-                if self.depth == MAX_DEPTH {
-                    return Err(ValueError::TooDeep);
-                }
-                self.depth += 1;
-                let value = self.nested(token);
-                self.depth -= 1;
-                value
-            }
-            _ => leaf(token),
-        }
-    }
-
-    // Apart from `leaf`, to keep the frames of the recursion small.
-    fn nested(&mut self, token: Token<'t>) -> Result<Value, ValueError> {
-        Ok(match token {
-            Token::Some => Value::Some(self.boxed()?),
-            Token::Seq => Value::Seq(self.elements()?),
-            Token::Tuple => Value::Tuple(self.elements()?),
-            Token::Map => Value::map(self.entries()?),
-            Token::NewtypeStruct(name) => Value::NewtypeStruct(name.into(), self.boxed()?),
-            Token::TupleStruct(name) => Value::TupleStruct(name.into(), self.elements()?),
-            Token::Struct(name) => Value::Struct(name.into(), self.fields()?),
-            Token::NewtypeVariant(name) => Value::NewtypeVariant(name.into(), self.boxed()?),
-            Token::TupleVariant(name) => {
-                self.token()?;
-                Value::TupleVariant(name.into(), self.elements()?)
-            }
-            Token::StructVariant(name) => {
-                self.token()?;
-                Value::StructVariant(name.into(), self.fields()?)
-            }
-            _ => return Err(ValueError::Malformed("a leaf where a container was seen")),
-        })
-    }
-
-    fn boxed(&mut self) -> Result<Box<Value>, ValueError> {
-        self.value().map(Box::new)
-    }
-
-    fn elements(&mut self) -> Result<Vec<Value>, ValueError> {
-        let mut elements = Vec::new();
-        while !self.reader.take_end() {
-            elements.push(self.value()?);
-        }
-        Ok(elements)
-    }
-
-    fn entries(&mut self) -> Result<Vec<(Value, Value)>, ValueError> {
-        let mut entries = Vec::new();
-        while !self.reader.take_end() {
-            entries.push((self.value()?, self.value()?));
-        }
-        Ok(entries)
-    }
-
-    fn fields(&mut self) -> Result<Vec<(Box<str>, Value)>, ValueError> {
-        let mut fields = Vec::new();
-        while !self.reader.take_end() {
-            let Token::Str(name) = self.token()? else {
-                return Err(ValueError::Malformed("a field whose name is not a string"));
-            };
-            fields.push((name.into(), self.value()?));
-        }
-        Ok(fields)
-    }
+/// The value at its end, unless that is missing something.
+fn close(open: Open<'_>) -> Option<Value> {
+    Some(match open {
+        Open::Wrapper(_) | Open::Map(_, Some(_)) => return None,
+        Open::List(Token::TupleStruct(name), elements) => Value::TupleStruct(name.into(), elements),
+        Open::List(Token::TupleVariant(name), elements) => Value::TupleVariant(name.into(), elements),
+        Open::List(Token::Tuple, elements) => Value::Tuple(elements),
+        Open::List(_, elements) => Value::Seq(elements),
+        Open::Map(entries, None) => Value::map(entries),
+        Open::Fields(Token::Struct(name), fields, _) => Value::Struct(name.into(), fields),
+        Open::Fields(Token::StructVariant(name), fields, _) => Value::StructVariant(name.into(), fields),
+        Open::Fields(..) => return None,
+    })
 }
 
 fn leaf(token: Token<'_>) -> Result<Value, ValueError> {
