@@ -187,17 +187,26 @@ mod tests {
     #[test]
     fn levels_keep_the_order_of_the_command_line() {
         let args = test_args("test -D stderr -A fd -W stderr --allow stderr").unwrap();
-        let expected =
-            [(Lint::Stderr, Level::Deny), (Lint::Fd, Level::Allow), (Lint::Stderr, Level::Warn), (Lint::Stderr, Level::Allow)];
+        let expected = [
+            (Lint::Stderr, Level::Deny),
+            (Lint::Fd, Level::Allow),
+            (Lint::Stderr, Level::Warn),
+            (Lint::Stderr, Level::Allow),
+        ];
         assert_eq!(args.levels, expected);
     }
 
     #[test]
     fn cargo_gets_its_options_in_order() {
-        let args = test_args("test -p a --features x,y -Z unstable -r name --test it -vv --timings --cargo-profile p").unwrap();
-        let expected = "--package=a --features=x,y -Z unstable --release --test=it --verbose --verbose --timings --profile=p";
+        let args = test_args("test -p a --features x,y -Z unstable -r name --test it -vv --timings --cargo-profile p")
+            .unwrap();
+        let expected =
+            "--package=a --features=x,y -Z unstable --release --test=it --verbose --verbose --timings --profile=p";
         assert_eq!(args.cargo.for_test().join(" ".as_ref()), expected);
-        assert_eq!(args.cargo.for_repeating().join(" ".as_ref()), "--features=x,y -Z unstable --release --cargo-profile=p");
+        assert_eq!(
+            args.cargo.for_repeating().join(" ".as_ref()),
+            "--features=x,y -Z unstable --release --cargo-profile=p"
+        );
         assert_eq!(args.cargo.for_configuration().join(" ".as_ref()), "-Z unstable");
         assert_eq!(args.filters, ["name"]);
     }

@@ -37,7 +37,8 @@ impl Binary {
         let file = File::open(path).map_err(|error| format!("error opening `{}`: {error}", path.display()))?;
         // Only headers and section names are read, of a file that may have hundreds of megabytes.
         let cache = ReadCache::new(file);
-        let file = object::File::parse(&cache).map_err(|error| format!("error reading `{}`: {error}", path.display()))?;
+        let file =
+            object::File::parse(&cache).map_err(|error| format!("error reading `{}`: {error}", path.display()))?;
         Ok(file.section_by_name(NOTE_SECTION).is_some())
     }
 }

@@ -131,9 +131,12 @@ impl CargoOption {
             Value::Counted => arg.action(ArgAction::Count),
             Value::One(name) => arg.value_name(name).action(ArgAction::Set),
             Value::Many(name) => arg.value_name(name).action(ArgAction::Append),
-            Value::Optional(name) => {
-                arg.value_name(name).action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("")
-            }
+            Value::Optional(name) => arg
+                .value_name(name)
+                .action(ArgAction::Set)
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value(""),
         }
     }
 

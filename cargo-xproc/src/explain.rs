@@ -255,12 +255,7 @@ child: it leaves something outside its process behind.",
         fix: "\
 Clean up, or use a fresh temporary directory, port or name for each run.",
     },
-    Explanation {
-        name: "pass",
-        means: "The test passes, and all start methods agree.",
-        example: "",
-        fix: "Nothing.",
-    },
+    Explanation { name: "pass", means: "The test passes, and all start methods agree.", example: "", fix: "Nothing." },
     Explanation {
         name: "fail",
         means: "\
@@ -297,14 +292,8 @@ mod tests {
 
     #[test]
     fn every_lint_and_verdict_is_explained() {
-        let verdicts = [
-            Verdict::Pass,
-            Verdict::Fail,
-            Verdict::Diverge,
-            Verdict::Flaky,
-            Verdict::Unrepeatable,
-            Verdict::Ignored,
-        ];
+        let verdicts =
+            [Verdict::Pass, Verdict::Fail, Verdict::Diverge, Verdict::Flaky, Verdict::Unrepeatable, Verdict::Ignored];
         for name in Lint::ALL.iter().map(|lint| lint.name()).chain(verdicts.map(Verdict::name)) {
             let text = name.parse::<Topic>().unwrap().to_string();
             assert!(text.starts_with(name) && text.contains("What to do"), "{text}");

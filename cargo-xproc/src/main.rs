@@ -69,7 +69,8 @@ fn test(args: TestArgs) -> Result<ExitCode> {
     let interrupts = Interrupts::watch()?;
     let (surroundings, directory, listener) = prepare(&options.cargo)?;
     warn_of_runner(&options.cargo, &surroundings);
-    let Built { binaries, doctests } = invocation::build(&options.cargo, &surroundings, &directory, listener, &interrupts)?;
+    let Built { binaries, doctests } =
+        invocation::build(&options.cargo, &surroundings, &directory, listener, &interrupts)?;
     let mut reporter = Reporter::new(&options, doctests);
     let binaries = ours(binaries, &mut reporter);
     Ok(run::run(binaries, &options, &interrupts, &mut reporter))

@@ -80,7 +80,10 @@ impl Libtest {
             };
             let mut value = || {
                 value.clone().or_else(|| given.next().cloned()).ok_or_else(|| {
-                    Error::usage(format!("`{name}` needs a value, such as `{name} {}`", if name == "--skip" { "NAME" } else { "4" }))
+                    Error::usage(format!(
+                        "`{name}` needs a value, such as `{name} {}`",
+                        if name == "--skip" { "NAME" } else { "4" }
+                    ))
                 })
             };
             match name {
@@ -94,7 +97,8 @@ impl Libtest {
                 "--test-threads" => {
                     let value = value()?;
                     let threads = value.parse().ok().filter(|threads| *threads > 0);
-                    let wrong = || Error::usage(format!("`--test-threads` needs a number of at least 1, not `{value}`"));
+                    let wrong =
+                        || Error::usage(format!("`--test-threads` needs a number of at least 1, not `{value}`"));
                     libtest.test_threads = Some(threads.ok_or_else(wrong)?);
                 }
                 // Output is always captured, since it is compared; what these ask for is shown anyway.

@@ -72,7 +72,7 @@ pub fn exec(program: &OsStr, arguments: &[OsString]) -> Error {
 
 /// The command line's first argument after the program, and the rest.
 pub fn split_first<'a>(line: &'a [OsString], what: &str) -> Result<(&'a OsString, &'a [OsString])> {
-    line.get(1..)
-        .and_then(|rest| rest.split_first())
-        .ok_or_else(|| Error::usage(format!("{what} is missing; this program is called by cargo, use `cargo xproc test`")))
+    line.get(1..).and_then(|rest| rest.split_first()).ok_or_else(|| {
+        Error::usage(format!("{what} is missing; this program is called by cargo, use `cargo xproc test`"))
+    })
 }

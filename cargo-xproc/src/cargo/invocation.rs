@@ -74,7 +74,12 @@ pub fn build(
 }
 
 /// `cargo nextest`, with the same test binaries.
-pub fn nextest(arguments: &[OsString], directory: &Directory, surroundings: &Surroundings, listener: &Listener) -> Result<i32> {
+pub fn nextest(
+    arguments: &[OsString],
+    directory: &Directory,
+    surroundings: &Surroundings,
+    listener: &Listener,
+) -> Result<i32> {
     let mut command = Command::new(program());
     command.arg("nextest").args(arguments);
     set(&mut command, &wrapper_environment(directory, surroundings, listener));

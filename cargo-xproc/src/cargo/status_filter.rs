@@ -136,7 +136,10 @@ mod tests {
     fn what_is_run_and_doctests_are_taken_out() {
         let text = "   Compiling a v0.1.0\n    Finished `test` profile\n     Running unittests src/lib.rs (x)\n   Doc-tests a\nlast";
         assert_eq!(filter(text), "   Compiling a v0.1.0\n    Finished `test` profile\nlast");
-        assert_eq!(filter("\x1b[1m\x1b[92m     Running\x1b[0m tests/a.rs (x)\n\x1b[1m\x1b[92m   Doc-tests\x1b[0m a\n"), "");
+        assert_eq!(
+            filter("\x1b[1m\x1b[92m     Running\x1b[0m tests/a.rs (x)\n\x1b[1m\x1b[92m   Doc-tests\x1b[0m a\n"),
+            ""
+        );
     }
 
     #[test]
@@ -147,7 +150,13 @@ mod tests {
 
     #[test]
     fn progress_and_other_text_go_through() {
-        for text in ["    Building [==> ] 1/2: a\r\x1b[K   Compiling b\n", "error: Running late\n", "Runnin\n", "\n\n \n", "Doc-test\n"] {
+        for text in [
+            "    Building [==> ] 1/2: a\r\x1b[K   Compiling b\n",
+            "error: Running late\n",
+            "Runnin\n",
+            "\n\n \n",
+            "Doc-test\n",
+        ] {
             assert_eq!(filter(text), text);
         }
     }

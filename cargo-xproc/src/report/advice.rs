@@ -21,7 +21,12 @@ pub fn of(report: &TestReport) -> Vec<&'static str> {
     advice.extend(outcomes(report).filter_map(|outcome| of_outcome(outcome, report)));
     advice.extend(report.differences.iter().filter_map(|difference| of_lint(difference.lint, report)));
     let mut seen: Vec<&'static str> = Vec::new();
-    advice.retain(|sentence| !seen.contains(sentence) && { seen.push(sentence); true });
+    advice.retain(|sentence| {
+        !seen.contains(sentence) && {
+            seen.push(sentence);
+            true
+        }
+    });
     advice.truncate(3);
     advice
 }
@@ -33,7 +38,11 @@ pub fn topic(report: &TestReport) -> Option<&'static str> {
         _ => {
             let worst = report.differences.iter().max_by_key(|difference| difference.level);
             let level = worst?.level;
-            report.differences.iter().find(|difference| difference.level == level).map(|difference| difference.lint.name())
+            report
+                .differences
+                .iter()
+                .find(|difference| difference.level == level)
+                .map(|difference| difference.lint.name())
         }
     }
 }
@@ -99,6 +108,8 @@ fn of_lint(lint: Lint, report: &TestReport) -> Option<&'static str> {
 fn is_only_fork(report: &TestReport) -> bool {
     let kind = |method: StartMethod| report.outcomes.get(method.name()).map(|run| run.outcome.clone());
     let (fork, spawn, forkserver) = (kind(StartMethod::Fork), kind(StartMethod::Spawn), kind(StartMethod::ForkServer));
-    let fails = |outcome: &Option<Outcome>| outcome.is_some() && !matches!(outcome, Some(Outcome::Returned { failed: false, .. }));
+    let fails = |outcome: &Option<Outcome>| {
+        outcome.is_some() && !matches!(outcome, Some(Outcome::Returned { failed: false, .. }))
+    };
     fails(&fork) && !fails(&spawn) && !fails(&forkserver)
 }

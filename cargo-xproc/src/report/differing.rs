@@ -50,7 +50,8 @@ fn rows(groups: &[(String, &str)], indent: usize, width: usize) -> String {
     let values: Vec<Vec<char>> = groups.iter().map(|(_, value)| head_and_tail(value)).collect();
     let prefix = common(&values, |value, at| value.get(at).copied());
     let shortest = values.iter().map(Vec::len).min().unwrap_or(0);
-    let suffix = common(&values, |value, at| value.len().checked_sub(at + 1).map(|at| value[at])).min(shortest - prefix);
+    let suffix =
+        common(&values, |value, at| value.len().checked_sub(at + 1).map(|at| value[at])).min(shortest - prefix);
     // A part of a long value is shown, which has the start of what differs.
     let longest = values.iter().map(Vec::len).max().unwrap_or(0);
     let skip = if longest > room { prefix.saturating_sub(LEAD) } else { 0 };
@@ -62,14 +63,19 @@ fn rows(groups: &[(String, &str)], indent: usize, width: usize) -> String {
         let lead = if skip > 0 { "..." } else { "" };
         let before = format!("{lead}{}", part(skip, prefix));
         let left = room.saturating_sub(before.chars().count());
-        let (middle_end, cut) = if end - prefix > left { (prefix + left.saturating_sub(3), true) } else { (end, false) };
+        let (middle_end, cut) =
+            if end - prefix > left { (prefix + left.saturating_sub(3), true) } else { (end, false) };
         let middle = part(prefix, middle_end);
         let after = if cut {
             "...".to_owned()
         } else {
             let left = left.saturating_sub(middle.chars().count());
             let after = part(end, value.len());
-            if after.chars().count() > left { after.chars().take(left.saturating_sub(3)).chain("...".chars()).collect() } else { after }
+            if after.chars().count() > left {
+                after.chars().take(left.saturating_sub(3)).chain("...".chars()).collect()
+            } else {
+                after
+            }
         };
         let start = before.chars().count();
         mark = start..start + middle.chars().count().max(1);
@@ -137,7 +143,10 @@ mod tests {
     #[test]
     fn the_differing_part_is_marked() {
         let text = rendered(&[("fork", "[1, 2, 30, 4]"), ("forkserver", "[1, 2, 3, 4]"), ("spawn", "[1, 2, 3, 4]")]);
-        assert_eq!(text, "  fork               [1, 2, 30, 4]\n  spawn, forkserver  [1, 2, 3, 4]\n                             ^\n");
+        assert_eq!(
+            text,
+            "  fork               [1, 2, 30, 4]\n  spawn, forkserver  [1, 2, 3, 4]\n                             ^\n"
+        );
         let text = rendered(&[("before", "3"), ("after", "0")]);
         assert_eq!(text, "  before  3\n  after   0\n          ^\n");
     }
@@ -154,7 +163,8 @@ mod tests {
     #[test]
     fn texts_of_many_lines_are_shown_as_a_diff() {
         let text = rendered(&[("fork", "a\nb\nc\nd\ne\nf\n"), ("spawn", "a\nb\nc\nd\nE\x1b\nf")]);
-        let expected = "  - fork\n  + spawn\n      c\n      d\n    - e\n    - f\n    + E\\u{1b}\n    + f (no newline)\n";
+        let expected =
+            "  - fork\n  + spawn\n      c\n      d\n    - e\n    - f\n    + E\\u{1b}\n    + f (no newline)\n";
         assert_eq!(text, expected);
     }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use xproc_harness::{Cause, Deadlock, Difference, Level, Lint, Outcome, RunReport, StartMethod, TestReport, Verdict, WaitingThread};
+use xproc_harness::{
+    Cause, Deadlock, Difference, Level, Lint, Outcome, RunReport, StartMethod, TestReport, Verdict, WaitingThread,
+};
 
 fn run(outcome: Outcome) -> RunReport {
     RunReport { outcome, duration_us: 12, stdout: String::new(), stderr: String::new(), observed: Vec::new() }
@@ -68,10 +70,8 @@ pub fn diverging() -> TestReport {
 
 pub fn deadlocked() -> TestReport {
     let passed = returned(json!(null));
-    let mut report = report(
-        Verdict::Diverge,
-        [passed.clone(), run(Outcome::Deadlocked { after_ms: 9 }), passed.clone(), passed],
-    );
+    let mut report =
+        report(Verdict::Diverge, [passed.clone(), run(Outcome::Deadlocked { after_ms: 9 }), passed.clone(), passed]);
     report.differences = vec![difference(
         Lint::Result,
         "kind",
@@ -121,8 +121,10 @@ fn passing_with(verdict: Verdict) -> TestReport {
 
 pub fn warned() -> TestReport {
     let mut report = passing();
-    let mut difference = difference(Lint::Once, "kind", &[("fork", "panicked"), ("spawn", "returned"), ("forkserver", "returned")]);
-    difference.note = Some("a second run of the body in one process ends in the same way as the forked child".to_owned());
+    let mut difference =
+        difference(Lint::Once, "kind", &[("fork", "panicked"), ("spawn", "returned"), ("forkserver", "returned")]);
+    difference.note =
+        Some("a second run of the body in one process ends in the same way as the forked child".to_owned());
     assert_eq!(difference.level, Level::Warn);
     report.differences.push(difference);
     report

@@ -78,7 +78,7 @@ impl Human {
         }
         let mut text = String::from("\n");
         for difference in differences {
-            text += &self.difference(difference);
+            text += &self.difference(difference, is_plain);
         }
         if !is_plain {
             text += &endings(report);
@@ -108,29 +108,37 @@ impl Human {
         text
     }
 
-    fn difference(&self, difference: &Difference) -> String {
+    /// Of an outcome's kind only who differs is said, where all outcomes are shown below.
+    fn difference(&self, difference: &Difference, endings_are_missing: bool) -> String {
         let Difference { lint, level, path, values, note } = difference;
         let (style, level) = match level {
             Level::Deny => (FAILED, ""),
             _ => (WARNED, " (warning)"),
         };
         let groups = differing::group(values.iter().map(|(name, value)| (name.as_str(), value)));
-        let who: Vec<_> = groups.iter().map(|(names, _)| names.replace(", ", " and ")).collect();
+        let mut who: Vec<Vec<&str>> = groups.iter().map(|(names, _)| names.split(", ").collect()).collect();
+        // Those that are alone differ from the others.
+        who.sort_by_key(Vec::len);
+        let is_kind = path == "kind";
         let what = match lint {
             Lint::Argument => "changed on the way to a child".to_owned(),
             Lint::Random if who.len() < 2 => "the same in forked siblings, where fresh processes differ".to_owned(),
             _ if who.len() < 2 => lint.summary().to_owned(),
-            _ => {
-                let who: Vec<&str> = who.iter().map(String::as_str).collect();
-                format!("{} {}", who[0], differs(who[0], &who[1..]))
-            }
+            _ => differs(&who, is_kind),
         };
         let place = match path.as_str() {
             "" => String::new(),
+            _ if is_kind => String::new(),
             path => format!(", at {}", cut_line(path, 200)),
         };
         let mut text = format!("  {style}{lint}{style:#}{level}: {what}{place}\n");
-        text += &differing::render(values, 6, WIDTH);
+        if !is_kind {
+            text += &differing::render(values, 6, WIDTH);
+        } else if endings_are_missing {
+            for (names, kind) in groups {
+                text += &format!("      {}: {}\n", escape(&names), escape(kind));
+            }
+        }
         if let Some(note) = note {
             text += &wrap(&cut_line(note, 1000), 6, WIDTH);
         }
@@ -167,8 +175,14 @@ impl Human {
         for difference in report.differences.iter().filter(|difference| difference.level == Level::Deny) {
             let groups = differing::group(difference.values.iter().map(|(name, value)| (name.as_str(), value)));
             let [(one, _), (other, _)] = groups.as_slice() else { return None };
-            let first = |names: &str| StartMethod::ALL.iter().map(|method| method.name()).find(|method| names.split(", ").any(|name| name == *method));
-            let pair = vec![first(one)?, first(other)?];
+            let first = |names: &str| {
+                StartMethod::ALL
+                    .iter()
+                    .map(|method| method.name())
+                    .find(|method| names.split(", ").any(|name| name == *method))
+            };
+            let mut pair = vec![first(one)?, first(other)?];
+            pair.sort_by_key(|name| name.parse::<StartMethod>().ok());
             if needed.as_ref().is_some_and(|needed| *needed != pair) {
                 return None;
             }
@@ -183,11 +197,22 @@ impl Human {
         let run = pass + fail + diverge + flaky + unrepeatable;
         let bad = fail + diverge;
         let style = if bad > 0 { FAILED } else { PASSED };
-        let mut counts = vec![format!("{pass} passed{}", if *warned > 0 { format!(" ({warned} with warnings)") } else { String::new() })];
-        let optional = [(fail, "failed"), (diverge, "diverged"), (flaky, "flaky"), (unrepeatable, "unrepeatable"), (ignored, "ignored"), (not_run, "not run")];
+        let mut counts = vec![format!(
+            "{pass} passed{}",
+            if *warned > 0 { format!(" ({warned} with warnings)") } else { String::new() }
+        )];
+        let optional = [
+            (fail, "failed"),
+            (diverge, "diverged"),
+            (flaky, "flaky"),
+            (unrepeatable, "unrepeatable"),
+            (ignored, "ignored"),
+            (not_run, "not run"),
+        ];
         counts.extend(optional.iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!("{count} {what}")));
         let mut text = format!("{}\n", "-".repeat(12));
-        let line = format!("{:>12} [{:>8}] {} run: {}", "Summary", seconds(elapsed), count(run, "test"), counts.join(", "));
+        let line =
+            format!("{:>12} [{:>8}] {} run: {}", "Summary", seconds(elapsed), count(run, "test"), counts.join(", "));
         text += &line.replacen("Summary", &format!("{style}Summary{style:#}"), 1);
         text.push('\n');
         for (verdict, id, name) in named {
@@ -257,7 +282,8 @@ fn ending(outcome: &Outcome) -> Vec<String> {
         Outcome::Returned { value: returned, failed: false } => vec![format!("returned{}", value(returned))],
         Outcome::Returned { value: returned, failed: true } => vec![format!("returned an error{}", value(returned))],
         Outcome::Panicked { message, location } => {
-            let place = location.as_ref().map(|location| format!(" at {}", cut_line(location, 200))).unwrap_or_default();
+            let place =
+                location.as_ref().map(|location| format!(" at {}", cut_line(location, 200))).unwrap_or_default();
             let mut lines = vec![format!("panicked{place}")];
             lines.extend(cut_lines(message, MESSAGE_LINES, 400).into_iter().map(|line| format!("  {line}")));
             lines
@@ -305,7 +331,12 @@ fn causes(report: &TestReport) -> String {
             (Some(file), None) => format!(" in {file}"),
             _ => String::new(),
         };
-        text += &format!("  {FAILED}{title}{FAILED:#}: {} `{}`{}\n", escape(&cause.kind), cut_line(&cause.name, 200), cut_line(&place, 200));
+        text += &format!(
+            "  {FAILED}{title}{FAILED:#}: {} `{}`{}\n",
+            escape(&cause.kind),
+            cut_line(&cause.name, 200),
+            cut_line(&place, 200)
+        );
     }
     text
 }
@@ -325,9 +356,15 @@ fn output(report: &TestReport, title: &str, stream: fn(&RunReport) -> &String) -
     text
 }
 
-fn differs(first: &str, others: &[&str]) -> String {
-    let verb = if first.contains(" and ") { "differ" } else { "differs" };
-    format!("{verb} from {}", others.join(", from "))
+fn differs(groups: &[Vec<&str>], is_kind: bool) -> String {
+    let (first, others) = (&groups[0], &groups[1..]);
+    let others: Vec<String> = others.iter().map(|names| and(names)).collect();
+    match (is_kind, first.len()) {
+        (true, 1) => format!("{} ends in another way than {}", and(first), others.join(", than ")),
+        (true, _) => format!("{} end in another way than {}", and(first), others.join(", than ")),
+        (false, 1) => format!("{} differs from {}", and(first), others.join(", from ")),
+        (false, _) => format!("{} differ from {}", and(first), others.join(", from ")),
+    }
 }
 
 fn count(number: usize, noun: &str) -> String {
@@ -358,7 +395,11 @@ mod tests {
 
     fn text(report: &TestReport) -> String {
         let text = human().status_line(report) + &human().details(report);
-        let text = anstream::adapter::strip_str(&text).to_string();
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    fn narrow(report: &TestReport) -> String {
+        let text = text(report);
         for line in text.lines().filter(|line| !line.contains("cargo xproc test")) {
             assert!(line.chars().count() <= WIDTH, "{line}");
         }
@@ -367,37 +408,37 @@ mod tests {
 
     #[test]
     fn a_passing_test_is_one_line() {
-        insta::assert_snapshot!(text(&example::passing()));
+        insta::assert_snapshot!(narrow(&example::passing()));
     }
 
     #[test]
     fn an_ignored_test_gives_its_reason() {
-        insta::assert_snapshot!(text(&example::ignored()));
+        insta::assert_snapshot!(narrow(&example::ignored()));
     }
 
     #[test]
     fn a_diverging_test_shows_values_side_by_side() {
-        insta::assert_snapshot!(text(&example::diverging()));
+        insta::assert_snapshot!(narrow(&example::diverging()));
     }
 
     #[test]
     fn a_deadlock_names_its_cause() {
-        insta::assert_snapshot!(text(&example::deadlocked()));
+        insta::assert_snapshot!(narrow(&example::deadlocked()));
     }
 
     #[test]
     fn a_failing_test_shows_its_output() {
-        insta::assert_snapshot!(text(&example::failing()));
+        insta::assert_snapshot!(narrow(&example::failing()));
     }
 
     #[test]
     fn a_lost_test_says_how() {
-        insta::assert_snapshot!(text(&example::lost()));
+        insta::assert_snapshot!(narrow(&example::lost()));
     }
 
     #[test]
     fn a_passing_test_with_a_warning_shows_it() {
-        insta::assert_snapshot!(text(&example::warned()));
+        insta::assert_snapshot!(narrow(&example::warned()));
     }
 
     #[test]

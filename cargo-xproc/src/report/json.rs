@@ -83,7 +83,8 @@ mod tests {
     #[test]
     fn a_run_is_as_documented() {
         let started = Line::Run(Run::Started { version: 1, methods: &StartMethod::ALL, tests: 3 });
-        let expected = r#"{"type":"run","event":"started","version":1,"methods":["fork","spawn","forkserver"],"tests":3}"#;
+        let expected =
+            r#"{"type":"run","event":"started","version":1,"methods":["fork","spawn","forkserver"],"tests":3}"#;
         assert_eq!(text(&started).trim_end(), expected);
         let totals = Totals { pass: 1, diverge: 1, ..Totals::default() };
         let expected = r#"{"type":"run","event":"finished","pass":1,"fail":0,"diverge":1,"flaky":0,"unrepeatable":0,"ignored":0,"duration_ms":41"#;
@@ -95,7 +96,10 @@ mod tests {
         let mut report = crate::report::example::diverging();
         report.name = "two\nlines".to_owned();
         let line = text(&Line::Test(Test::Finished(&report)));
-        assert!(line.starts_with(r#"{"type":"test","event":"finished","package":"seed","binary":"seed","kind":"lib","#), "{line}");
+        assert!(
+            line.starts_with(r#"{"type":"test","event":"finished","package":"seed","binary":"seed","kind":"lib","#),
+            "{line}"
+        );
         assert_eq!(line.lines().count(), 1);
         let read: TestReport = serde_json::from_str(&line).unwrap();
         assert_eq!((read.verdict, read.name), (Verdict::Diverge, report.name));

@@ -39,7 +39,18 @@ pub fn run(binaries: Vec<Binary>, options: &Options, interrupts: &Interrupts, re
     let (sender, events) = channel();
     let interrupted = sender.clone();
     interrupts.tell(move || _ = interrupted.send(Event::Interrupted));
-    let mut run = Run { options, interrupts, reporter, sender, events, next_id: 0, started: Vec::new(), stop: false, failed: false, faulted: false };
+    let mut run = Run {
+        options,
+        interrupts,
+        reporter,
+        sender,
+        events,
+        next_id: 0,
+        started: Vec::new(),
+        stop: false,
+        failed: false,
+        faulted: false,
+    };
     let mut planned = run.plan(binaries);
     let total: usize = planned.iter().map(|planned| planned.runs.len() + planned.ignored.len()).sum();
     let runs: usize = planned.iter().map(|planned| planned.runs.len()).sum();
@@ -144,7 +155,8 @@ impl Run<'_> {
 
     fn choose(&self, binary: &Binary, tests: Vec<TestEntry>) -> (Vec<String>, Vec<TestEntry>) {
         let is_ours = |test: &TestEntry| {
-            let contains = |share: partition::Partition| share.contains(&binary.package, &binary.kind, &binary.name, &test.name);
+            let contains =
+                |share: partition::Partition| share.contains(&binary.package, &binary.kind, &binary.name, &test.name);
             test.selected && self.options.partition.is_none_or(contains)
         };
         let (runs, ignored): (Vec<_>, Vec<_>) = tests.into_iter().filter(is_ours).partition(|test| test.runs);
@@ -155,9 +167,8 @@ impl Run<'_> {
         self.next_id += 1;
         let sender = self.sender.clone();
         let tell = move |id, event| _ = sender.send(Event::Process(id, event));
-        let process = Process::start(self.next_id, binary, &self.options.libtest, tell).map_err(|error| {
-            format!("cannot be started as `{}`: {error}; build it again", binary.path().display())
-        })?;
+        let process = Process::start(self.next_id, binary, &self.options.libtest, tell)
+            .map_err(|error| format!("cannot be started as `{}`: {error}; build it again", binary.path().display()))?;
         self.started.push(process.pid());
         Ok(process)
     }
@@ -212,7 +223,12 @@ impl Run<'_> {
     }
 
     /// Runs what remains in one process. `Err` says how it ended before it was done.
-    fn run_process(&mut self, mut process: Process, binary: &Binary, remaining: &mut BTreeSet<String>) -> Result<(), String> {
+    fn run_process(
+        &mut self,
+        mut process: Process,
+        binary: &Binary,
+        remaining: &mut BTreeSet<String>,
+    ) -> Result<(), String> {
         let settings = Settings { only: Some(remaining.iter().cloned().collect()), ..self.options.settings.clone() };
         // Where it has ended already, the events below say so.
         _ = process.send(&ToBinary::Run { settings });

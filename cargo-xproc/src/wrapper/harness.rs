@@ -118,7 +118,8 @@ fn adapted(arguments: &[OsString]) -> Vec<OsString> {
             adapted.push(argument.clone());
         }
     }
-    if arguments.iter().any(|argument| argument == "--crate-name") && !arguments.iter().any(|argument| argument == "___")
+    if arguments.iter().any(|argument| argument == "--crate-name")
+        && !arguments.iter().any(|argument| argument == "___")
     {
         // A `-D warnings` of the user's is not about our code. The metadata makes our crates others than the same
         // versions that the user's program has already.

@@ -98,7 +98,8 @@ impl RustcArguments {
                     return arguments.next().map(OsString::as_os_str);
                 }
                 let joined = argument.to_str().and_then(|argument| argument.strip_prefix(option));
-                let joined = joined.and_then(|rest| if option.starts_with("--") { rest.strip_prefix('=') } else { Some(rest) });
+                let joined =
+                    joined.and_then(|rest| if option.starts_with("--") { rest.strip_prefix('=') } else { Some(rest) });
                 if let Some(value) = joined {
                     return Some(OsStr::new(value));
                 }
