@@ -1,4 +1,5 @@
 //! Stand-in for the engine: runs the tests in the process itself. Replaced when the engine lands.
+#![allow(missing_docs)] // a stand-in
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -75,11 +76,16 @@ pub fn enter(plain: impl FnOnce(), tests: Vec<ShimTest>) {
             ShimRun::Dynamic(function) => function(),
         }));
         let panics = !matches!(test.should_panic, ShimShouldPanic::No);
-        let verdict = if (outcome.is_err() || matches!(outcome, Ok(Err(_)))) == panics { Verdict::Pass } else { Verdict::Fail };
+        let verdict =
+            if (outcome.is_err() || matches!(outcome, Ok(Err(_)))) == panics { Verdict::Pass } else { Verdict::Fail };
         let outcome = match outcome {
             Ok(result) => Outcome::Returned { value: serde_json::Value::Null, failed: result.is_err() },
             Err(payload) => Outcome::Panicked {
-                message: payload.downcast_ref::<&str>().map(|s| s.to_string()).or(payload.downcast_ref::<String>().cloned()).unwrap_or_default(),
+                message: payload
+                    .downcast_ref::<&str>()
+                    .map(|s| s.to_string())
+                    .or(payload.downcast_ref::<String>().cloned())
+                    .unwrap_or_default(),
                 location: None,
             },
         };
