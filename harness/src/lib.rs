@@ -8,6 +8,9 @@ pub mod __private;
 mod attached;
 mod case;
 mod codec;
+#[cfg(feature = "embed")]
+#[doc(hidden)]
+pub mod embed;
 mod engine;
 mod lint;
 mod observe;

@@ -1,0 +1,53 @@
+//! A test binary: which target it is of, how cargo would run it, and whether its harness is ours.
+
+use std::fs::File;
+use std::path::Path;
+
+use object::read::{Object, ReadCache};
+
+use crate::handover::Invocation;
+
+/// A test binary that cargo has built.
+#[derive(Clone, Debug)]
+pub struct Binary {
+    pub package: String,
+    /// The target's name.
+    pub name: String,
+    /// `lib`, `bin`, `test`, `example` or `bench`.
+    pub kind: String,
+    pub invocation: Invocation,
+}
+
+/// The section by which a binary with our harness is known.
+const NOTE_SECTION: &str = ".note.xproc";
+
+impl Binary {
+    /// As nextest names it: `package` for the library, `package::test`, `package::bin/name`.
+    pub fn id(&self) -> String {
+        id(&self.package, &self.kind, &self.name)
+    }
+
+    pub fn path(&self) -> &Path {
+        Path::new(self.invocation.program())
+    }
+
+    /// Whether our harness is linked into it; `Err` says why that cannot be told.
+    pub fn is_ours(&self) -> Result<bool, String> {
+        let path = self.path();
+        let file = File::open(path).map_err(|error| format!("error opening `{}`: {error}", path.display()))?;
+        // Only headers and section names are read, of a file that may have hundreds of megabytes.
+        let cache = ReadCache::new(file);
+        let file =
+            object::File::parse(&cache).map_err(|error| format!("error reading `{}`: {error}", path.display()))?;
+        Ok(file.section_by_name(NOTE_SECTION).is_some())
+    }
+}
+
+/// The name of a target's test binary.
+pub fn id(package: &str, kind: &str, name: &str) -> String {
+    match kind {
+        "lib" => package.to_owned(),
+        "test" => format!("{package}::{name}"),
+        _ => format!("{package}::{kind}/{name}"),
+    }
+}

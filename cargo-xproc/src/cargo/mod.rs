@@ -1,0 +1,118 @@
+//! Cargo: which one it is, what it knows of the workspace, and the one call that builds and hands over.
+
+pub mod configuration;
+pub mod invocation;
+mod status_filter;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::cargo_options::CargoOptions;
+use crate::error::{Context, Error, Result};
+use configuration::Configuration;
+
+/// Everything that must be known before cargo builds.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    pub configuration: Configuration,
+    /// Absolute.
+    pub target_dir: PathBuf,
+    /// What `rustc -vV` prints.
+    pub rustc_version: String,
+    /// The triple of this machine.
+    pub host: String,
+}
+
+impl Surroundings {
+    /// Asks cargo and rustc, all at once.
+    pub fn look(options: &CargoOptions) -> Result<Surroundings> {
+        std::thread::scope(|scope| {
+            let configuration = scope.spawn(|| Configuration::read(options));
+            let target_dir = scope.spawn(|| target_dir(options));
+            let early = rustc_version("rustc".into());
+            let joined = |_| Error::fault("a thread that asks cargo panicked");
+            let configuration = configuration.join().map_err(joined)?;
+            let target_dir = target_dir.join().map_err(joined)??;
+            let rustc_version = match configuration.rustc() {
+                Some(rustc) => rustc_version(rustc)?,
+                None => early?,
+            };
+            let host = rustc_version.lines().find_map(|line| line.strip_prefix("host: "));
+            let host = host.ok_or_else(|| Error::fault("`rustc -vV` names no host, check the toolchain"))?.to_owned();
+            Ok(Surroundings { configuration, target_dir, rustc_version, host })
+        })
+    }
+
+    /// The triples that cargo builds tests for: from the command line, else configured, else the host.
+    pub fn targets(&self, options: &CargoOptions) -> Vec<String> {
+        let given = options.targets();
+        let targets = if given.is_empty() { self.configuration.build_targets() } else { given };
+        let mut triples: Vec<String> = targets.iter().map(|target| triple(target, &self.host)).collect();
+        // Tests of proc macros always run on the host.
+        triples.push(self.host.clone());
+        triples.sort_unstable();
+        triples.dedup();
+        triples
+    }
+}
+
+/// The cargo that called us, else the one on the path.
+pub fn program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// A target may be `host-tuple`, or a file that describes it.
+fn triple(target: &str, host: &str) -> String {
+    match target.strip_suffix(".json") {
+        _ if target == "host-tuple" => host.to_owned(),
+        Some(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
+        None => target.to_owned(),
+    }
+}
+
+fn target_dir(options: &CargoOptions) -> Result<PathBuf> {
+    if let Some(given) = options.target_dir() {
+        return std::path::absolute(&given)
+            .context(|| format!("error finding the target directory `{}`", given.display()));
+    }
+    let mut command = Command::new(program());
+    command.args(["metadata", "--no-deps", "--format-version", "1"]).args(options.for_metadata());
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context(|| format!("error starting `{}`", program().display()))?;
+    if !output.status.success() {
+        return Err(Error::build());
+    }
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).context(|| "error reading what `cargo metadata` printed".to_owned())?;
+    let directory = metadata["target_directory"].as_str();
+    Ok(directory.ok_or_else(|| Error::fault("`cargo metadata` names no target directory"))?.into())
+}
+
+fn rustc_version(rustc: OsString) -> Result<String> {
+    let mut command = Command::new(&rustc);
+    let output = command.arg("-vV").stdin(Stdio::null()).output();
+    let output = output.context(|| format!("error starting `{}`", rustc.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::fault(format!("`{} -vV` failed: {}", rustc.display(), said.trim())));
+    }
+    String::from_utf8(output.stdout).context(|| format!("error reading what `{} -vV` printed", rustc.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_may_be_a_file_or_the_host() {
+        assert_eq!(triple("a-b-c", "h"), "a-b-c");
+        assert_eq!(triple("dir/my.target.json", "h"), "my.target");
+        assert_eq!(triple("host-tuple", "h"), "h");
+    }
+}

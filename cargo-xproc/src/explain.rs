@@ -1,0 +1,308 @@
+//! `cargo xproc explain`: what each lint and each verdict means, with an example and what to do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use xproc_harness::{Level, Lint};
+
+/// A lint or a verdict.
+#[derive(Clone, Debug)]
+pub struct Topic(&'static Explanation);
+
+#[derive(Debug)]
+struct Explanation {
+    name: &'static str,
+    means: &'static str,
+    example: &'static str,
+    fix: &'static str,
+}
+
+impl FromStr for Topic {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let dashed = name.to_lowercase().replace('_', "-");
+        let found = EXPLANATIONS.iter().find(|explanation| explanation.name == dashed);
+        found.map(Topic).ok_or_else(|| {
+            let names: Vec<_> = EXPLANATIONS.iter().map(|explanation| format!("`{}`", explanation.name)).collect();
+            format!("unknown lint or verdict `{name}`, expected one of {}", names.join(", "))
+        })
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Explanation { name, means, example, fix } = self.0;
+        match Lint::ALL.iter().find(|lint| lint.name() == *name) {
+            Some(lint) => {
+                let level = match lint.default_level() {
+                    Level::Allow => "allow",
+                    Level::Warn => "warn",
+                    Level::Deny => "deny",
+                };
+                writeln!(f, "{name} (lint, default level: {level})\n\n{means}")?;
+            }
+            None => writeln!(f, "{name} (verdict)\n\n{means}")?,
+        }
+        if !example.is_empty() {
+            writeln!(f, "\nExample:\n")?;
+            for line in example.lines() {
+                if line.is_empty() { writeln!(f)? } else { writeln!(f, "    {line}")? }
+            }
+        }
+        writeln!(f, "\nWhat to do:\n\n{fix}")?;
+        if Lint::ALL.iter().any(|lint| lint.name() == *name) {
+            writeln!(
+                f,
+                "\nLevels: `-A {name}` on the command line does not report it, `-W {name}`\nreports it, `-D {name}` reports it and fails."
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// In the order of the lints, then of the verdicts that are not lints too.
+static EXPLANATIONS: &[Explanation] = &[
+    Explanation {
+        name: "result",
+        means: "\
+The same test ended in another way, returned another value or panicked with
+another message, depending on how its process was started. A forked child has
+its parent's memory as the parent left it: globals, thread-locals, locks in the
+state that they had, handles of threads that do not exist in the child. A
+spawned child, and one of the fork server, has none of that.",
+        example: "\
+static POOL: LazyLock<Pool> = LazyLock::new(Pool::start); // starts threads
+
+#[test]
+fn uses_the_pool() {
+    POOL.run(|| ());   // fork: waits for ever for a thread that is not there
+}",
+        fix: "\
+Where only `fork` differs, look for what the parent had done before: a static
+that was initialised, a thread that was started, a lock that was held. Initialise
+it in the child, keep it out of statics, or re-create it when the pid changes.
+Where only `fork` passes, the test leans on a global that a fresh process does
+not have: pass it as an argument, or set it up in the child.",
+    },
+    Explanation {
+        name: "once",
+        means: "\
+The body works the first time in a process and gives another result the second
+time, in the same way in which it differs in a forked child. It is a body that
+can run only once in a process, and not a defect of fork.",
+        example: "\
+#[test]
+fn logs() {
+    env_logger::init();   // panics on the second call
+}",
+        fix: "\
+Nothing, if it is meant to run once in a process. Else use a `try_init` that may
+be called again, or do the initialisation in a `setup`.",
+    },
+    Explanation {
+        name: "argument",
+        means: "\
+An argument of the test is not the same after it was serialised and read back,
+which is how a spawned child and one of the fork server get it. A forked child
+has the original.",
+        example: "\
+#[derive(Serialize, Deserialize)]
+struct Job {
+    id: u32,
+    #[serde(skip)]
+    retries: u32,      // 3 before, 0 after
+}",
+        fix: "\
+Make the type serialise all that the child needs: look at `#[serde(skip)]`,
+`skip_serializing_if`, `default`, `with`, and at a format that cannot hold the
+value (JSON has no NaN and no `Some(None)`). Where the loss is meant, set the
+field again in the child.",
+    },
+    Explanation {
+        name: "observed",
+        means: "\
+A value given to `observe!` differs between start methods.",
+        example: "xproc_harness::observe!(\"cache entries\", cache.len());   // fork 12, spawn 0",
+        fix: "\
+As for `result`: find out which inherited state the value depends on, and set it
+up in the child.",
+    },
+    Explanation {
+        name: "stdout",
+        means: "\
+The test wrote other bytes to stdout.",
+        example: "\
+print!(\"no newline, so it stays in the buffer\");
+// fork: the parent's unflushed text is printed by the child as well",
+        fix: "\
+Flush before starting a child. If the text holds a time, an address or an id,
+leave it out or print it to stderr.",
+    },
+    Explanation {
+        name: "stderr",
+        means: "\
+The test wrote other bytes to stderr.",
+        example: "eprintln!(\"cache is cold\");   // spawn only",
+        fix: "\
+Look whether the message tells of inherited state. Log lines with times or ids
+are harmless: `-A stderr` silences them.",
+    },
+    Explanation {
+        name: "fd",
+        means: "\
+Other file descriptors are open when the test ends, or they have other flags.",
+        example: "File::open(path)   // kept in a static: the forked child has it too, the spawned one has not",
+        fix: "\
+Close what the child does not need, open with close-on-exec, and do not share a
+file's position between processes: open it again in the child.",
+    },
+    Explanation {
+        name: "env",
+        means: "Environment variables differ when the test ends.",
+        example: "unsafe { env::set_var(\"TZ\", \"UTC\") }   // only if a static was not set before",
+        fix: "Set variables before children start, or give them to the child as arguments.",
+    },
+    Explanation {
+        name: "cwd",
+        means: "The current directory differs when the test ends.",
+        example: "env::set_current_dir(dir)   // in code that runs once in a process",
+        fix: "Use absolute paths, or set the directory in the child.",
+    },
+    Explanation {
+        name: "umask",
+        means: "The file mode creation mask differs when the test ends.",
+        example: "umask(0o077)   // in code that runs once in a process",
+        fix: "Set modes on the files themselves, or set the mask in the child.",
+    },
+    Explanation {
+        name: "signal",
+        means: "\
+Signal dispositions or the signal mask differ when the test ends. Handlers live
+on in a forked child and end at exec; ignored signals and the mask go through
+exec too.",
+        example: "ctrlc::set_handler(stop)   // the forked child writes to the parent's pipe",
+        fix: "Install handlers in each process that needs them; reset them in the child.",
+    },
+    Explanation {
+        name: "rlimit",
+        means: "Resource limits differ when the test ends.",
+        example: "rlimit::increase_nofile_limit(4096)   // in code that runs once in a process",
+        fix: "Raise limits before children start, or in each child.",
+    },
+    Explanation {
+        name: "identity",
+        means: "User, groups, session or process group differ when the test ends.",
+        example: "setsid()   // fails in a process that leads its group already",
+        fix: "Do it in the child, and check for what fails there.",
+    },
+    Explanation {
+        name: "static",
+        means: "A static of the workspace's own crates has another value when the test ends.",
+        example: "static HITS: AtomicU32 = AtomicU32::new(0);   // fork 2, spawn 1",
+        fix: "Harmless where the value is only a cache. Else pass it to the child, or reset it there.",
+    },
+    Explanation {
+        name: "thread-local",
+        means: "A thread-local of the workspace's own crates has another value when the test ends.",
+        example: "thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });",
+        fix: "As for `static`. Remember that the child has only the thread that forked.",
+    },
+    Explanation {
+        name: "thread",
+        means: "\
+Other threads are running when the test ends. Only the forking thread lives on in
+a forked child, whatever the handles in its memory say.",
+        example: "static WORKER: LazyLock<JoinHandle<()>> = ...;   // the handle is inherited, the thread is not",
+        fix: "Join threads before children start, or start them in each process.",
+    },
+    Explanation {
+        name: "child-process",
+        means: "Child processes are left running when the test ends.",
+        example: "Command::new(\"server\").spawn()?;   // never waited for",
+        fix: "Wait for every child, also on the way out of a failed test.",
+    },
+    Explanation {
+        name: "random",
+        means: "\
+Two forked siblings have the same value where two fresh processes have different
+ones: a random stream, an id or a name that was to be unique is duplicated.",
+        example: "\
+#[test]
+fn draws() -> u64 {
+    fastrand::u64(..)   // seeded in the parent: both forked children draw the same
+}",
+        fix: "\
+Seed the generator again in the child (by pid, or from the system), or draw ids
+from the system each time.",
+    },
+    Explanation {
+        name: "flaky",
+        means: "\
+Two runs of the test by the same start method ended in different ways. Nothing
+can be said about the start methods then.",
+        example: "assert!(started.elapsed() < Duration::from_millis(5));",
+        fix: "\
+Make the test repeatable first: times, ports, the order of threads, leftovers of
+an earlier run.",
+    },
+    Explanation {
+        name: "unrepeatable",
+        means: "\
+The test passes in the parent, which runs first, and then fails alike in every
+child: it leaves something outside its process behind.",
+        example: "fs::create_dir(\"/tmp/my-test\").unwrap();   // exists the second time",
+        fix: "\
+Clean up, or use a fresh temporary directory, port or name for each run.",
+    },
+    Explanation { name: "pass", means: "The test passes, and all start methods agree.", example: "", fix: "Nothing." },
+    Explanation {
+        name: "fail",
+        means: "\
+The test fails in the same way under every start method: an ordinary failing
+test. If its outcome is `lost`, its process or the whole test binary ended before
+it had a result.",
+        example: "assert_eq!(1 + 1, 3);",
+        fix: "Fix the test or what it tests; `cargo test` shows the same.",
+    },
+    Explanation {
+        name: "diverge",
+        means: "\
+Start methods differ by a denied lint, and the difference was there again when
+the test was repeated in fresh processes. Each difference is listed with its
+lint; `cargo xproc explain LINT` says what each means.",
+        example: "",
+        fix: "\
+Fix the difference. A known one can be marked: lower its level on the command
+line (`-W LINT`), or in the test (`#[xproc_harness::test(warn(LINT))]`).",
+    },
+    Explanation {
+        name: "ignored",
+        means: "The test is marked `#[ignore]` and was not run.",
+        example: "#[ignore = \"needs a network\"]",
+        fix: "`--run-ignored only` runs ignored tests, `--run-ignored all` runs them with the others.",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use xproc_harness::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn every_lint_and_verdict_is_explained() {
+        let verdicts =
+            [Verdict::Pass, Verdict::Fail, Verdict::Diverge, Verdict::Flaky, Verdict::Unrepeatable, Verdict::Ignored];
+        for name in Lint::ALL.iter().map(|lint| lint.name()).chain(verdicts.map(Verdict::name)) {
+            let text = name.parse::<Topic>().unwrap().to_string();
+            assert!(text.starts_with(name) && text.contains("What to do"), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_may_be_spelled_as_in_an_attribute() {
+        assert!("thread_local".parse::<Topic>().is_ok());
+        assert!("nothing".parse::<Topic>().unwrap_err().contains("`child-process`"));
+    }
+}

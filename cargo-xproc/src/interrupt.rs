@@ -1,0 +1,87 @@
+//! SIGINT and SIGTERM: counted, told to whoever waits for events, and passed on to cargo while it runs.
+
+use std::fmt;
+use std::process::Child;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+
+use crate::error::{Context, Result};
+
+/// Watches for signals until the process ends.
+#[derive(Clone, Debug)]
+pub struct Interrupts(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    count: AtomicU32,
+    cargo: Mutex<Option<Pid>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Who is told of a signal.
+#[derive(Default)]
+struct Waiting(Option<Box<dyn Fn() + Send>>);
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Waiting").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Interrupts {
+    /// Must be called before any other thread is started: they inherit that the signals are blocked.
+    ///
+    /// Children do not: the standard library starts them with an empty signal mask.
+    pub fn watch() -> Result<Interrupts> {
+        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+        signals.thread_block().context(|| "error blocking signals".to_owned())?;
+        let shared = Arc::new(Shared::default());
+        let watched = Arc::clone(&shared);
+        let watch = move || {
+            while let Ok(signal) = signals.wait() {
+                watched.count.fetch_add(1, Ordering::SeqCst);
+                // A terminal sends SIGINT to cargo as well; the others reach only us.
+                if signal != Signal::SIGINT
+                    && let Some(cargo) = *lock(&watched.cargo)
+                {
+                    _ = kill(cargo, Signal::SIGTERM);
+                }
+                if let Some(tell) = &lock(&watched.waiting).0 {
+                    tell();
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(watch);
+        thread.context(|| "error starting a thread".to_owned())?;
+        Ok(Interrupts(shared))
+    }
+
+    /// How many signals came.
+    pub fn count(&self) -> u32 {
+        self.0.count.load(Ordering::SeqCst)
+    }
+
+    /// Calls `tell` at every signal from now on.
+    pub fn tell(&self, tell: impl Fn() + Send + 'static) {
+        lock(&self.0.waiting).0 = Some(Box::new(tell));
+    }
+
+    /// Does something while cargo runs, and until it has ended; it is not reaped.
+    pub fn while_running<T>(&self, cargo: &mut Child, act: impl FnOnce(&mut Child) -> T) -> T {
+        let pid = Pid::from_raw(cargo.id().cast_signed());
+        *lock(&self.0.cargo) = Some(pid);
+        let done = act(cargo);
+        // It stays a zombie, so that no signal can reach a process that has its number by then.
+        _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+        *lock(&self.0.cargo) = None;
+        done
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

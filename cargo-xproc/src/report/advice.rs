@@ -1,0 +1,115 @@
+//! What to do about a test, in a sentence or two for each kind of difference and of outcome.
+
+use xproc_harness::{Lint, Outcome, StartMethod, TestReport, Verdict};
+
+/// Advice for a report, the most useful first; at most three.
+pub fn of(report: &TestReport) -> Vec<&'static str> {
+    let mut advice: Vec<&'static str> = Vec::new();
+    match report.verdict {
+        Verdict::Flaky => advice.push(
+            "make the test repeatable first: look at times, ports, the order of threads, leftovers of an earlier run",
+        ),
+        Verdict::Unrepeatable => advice.push(
+            "the parent's run leaves something outside its process behind: use a fresh directory, port or name each time",
+        ),
+        Verdict::Fail => advice.push("fails by every start method, so look at it with `cargo test`"),
+        _ => {}
+    }
+    if report.verdict == Verdict::Fail && outcomes(report).any(|outcome| matches!(outcome, Outcome::Lost { .. })) {
+        advice.clear();
+    }
+    advice.extend(outcomes(report).filter_map(|outcome| of_outcome(outcome, report)));
+    advice.extend(report.differences.iter().filter_map(|difference| of_lint(difference.lint, report)));
+    let mut seen: Vec<&'static str> = Vec::new();
+    advice.retain(|sentence| {
+        !seen.contains(sentence) && {
+            seen.push(sentence);
+            true
+        }
+    });
+    advice.truncate(3);
+    advice
+}
+
+/// The lint to be explained first.
+pub fn topic(report: &TestReport) -> Option<&'static str> {
+    match report.verdict {
+        Verdict::Flaky | Verdict::Unrepeatable => Some(report.verdict.name()),
+        _ => {
+            let worst = report.differences.iter().max_by_key(|difference| difference.level);
+            let level = worst?.level;
+            report
+                .differences
+                .iter()
+                .find(|difference| difference.level == level)
+                .map(|difference| difference.lint.name())
+        }
+    }
+}
+
+fn outcomes(report: &TestReport) -> impl Iterator<Item = &Outcome> {
+    let siblings = report.siblings.values().flatten();
+    report.outcomes.values().chain(siblings).map(|run| &run.outcome)
+}
+
+fn of_outcome(outcome: &Outcome, report: &TestReport) -> Option<&'static str> {
+    match outcome {
+        Outcome::TimedOut { .. } if is_only_fork(report) => Some(
+            "the forked child waits for something that its process does not have, most often a thread of the parent: \
+             start threads in each process, not in a static of the parent",
+        ),
+        Outcome::TimedOut { .. } => Some("`--timeout` gives a slow test more time"),
+        Outcome::Deadlocked { .. } => Some(
+            "nobody is left to wake the waiting threads: do not hold a lock or rely on a thread across fork, or set \
+             it up again in the child",
+        ),
+        Outcome::Exited { .. } => Some("the body ended its process, so nothing after that was run: return instead"),
+        Outcome::Signaled { .. } => Some("a signal killed the process: run the test alone under a debugger"),
+        Outcome::Lost { .. } => Some(
+            "the result was lost with its process: look for what kills other processes, closes descriptors that it did \
+             not open, or writes to them",
+        ),
+        Outcome::Returned { .. } | Outcome::Panicked { .. } => None,
+    }
+}
+
+fn of_lint(lint: Lint, report: &TestReport) -> Option<&'static str> {
+    Some(match lint {
+        Lint::Result if is_only_fork(report) => {
+            "the forked child sees what the parent left in memory: look for statics, thread-locals, caches and handles \
+             of threads, and set them up in the child"
+        }
+        Lint::Result => {
+            "what differs comes from the parent's memory, which a fresh process does not have: pass it as an argument, \
+             or set it up in the child"
+        }
+        Lint::Once => "the body can run only once in a process; nothing to do if that is meant",
+        Lint::Argument => {
+            "the type does not serialise all that it holds: look at `#[serde(skip)]`, `default`, `with`, or set the \
+             field again in the child"
+        }
+        Lint::Observed => "find out which inherited state the value depends on, and set it up in the child",
+        Lint::Stdout => "flush stdout before a child is started; print what varies to stderr",
+        Lint::Stderr => "look whether the message tells of inherited state; `-A stderr` silences it",
+        Lint::Fd => "open with close-on-exec, close what the child does not need, open files again in the child",
+        Lint::Env | Lint::Cwd | Lint::Umask | Lint::Rlimit | Lint::Identity => {
+            "set it before children are started, or in each child"
+        }
+        Lint::Signal => "install handlers in each process that needs them, and reset them in the child",
+        Lint::Static | Lint::ThreadLocal => "harmless if it is a cache; else pass it to the child or reset it there",
+        Lint::Thread => "join threads before a child is started, or start them in each process",
+        Lint::ChildProcess => "wait for every child process, also when the test fails",
+        Lint::Random => "seed the generator again in the child, or draw ids from the system each time",
+        Lint::Flaky | Lint::Unrepeatable => return None,
+    })
+}
+
+/// Whether `fork` alone differs from fresh processes, as far as the outcomes tell.
+fn is_only_fork(report: &TestReport) -> bool {
+    let kind = |method: StartMethod| report.outcomes.get(method.name()).map(|run| run.outcome.clone());
+    let (fork, spawn, forkserver) = (kind(StartMethod::Fork), kind(StartMethod::Spawn), kind(StartMethod::ForkServer));
+    let fails = |outcome: &Option<Outcome>| {
+        outcome.is_some() && !matches!(outcome, Some(Outcome::Returned { failed: false, .. }))
+    };
+    fails(&fork) && !fails(&spawn) && !fails(&forkserver)
+}

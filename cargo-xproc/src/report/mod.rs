@@ -1,0 +1,177 @@
+//! What is said of a run: lines for people on stderr, JSON for programs on stdout.
+
+mod advice;
+mod differing;
+#[cfg(test)]
+mod example;
+mod human;
+pub mod json;
+pub mod text;
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use xproc_harness::{Level, TestReport, Verdict};
+
+use crate::args::MessageFormat;
+use crate::binary::{self, Binary};
+use crate::options::Options;
+use human::Human;
+use json::{Line, Run, Skipped, Test};
+
+/// Counts, and what the summary names.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    pub pass: usize,
+    pub fail: usize,
+    pub diverge: usize,
+    pub flaky: usize,
+    pub unrepeatable: usize,
+    pub ignored: usize,
+    pub not_run: usize,
+    /// Tests with a difference at level warn.
+    pub warned: usize,
+    /// Every test that is neither passed nor ignored: verdict, binary and name.
+    pub named: Vec<(Verdict, String, String)>,
+}
+
+/// Tells of a run while it goes on.
+pub struct Reporter {
+    format: MessageFormat,
+    quiet: bool,
+    human: Human,
+    totals: Totals,
+    skipped: Vec<Skipped>,
+    doctests: Vec<String>,
+    since: Instant,
+    /// Nobody reads stdout any more.
+    is_closed: bool,
+}
+
+impl Reporter {
+    pub fn new(options: &Options, doctests: Vec<String>) -> Reporter {
+        Reporter {
+            format: options.message_format,
+            quiet: options.quiet,
+            human: Human::new(options),
+            totals: Totals::default(),
+            skipped: Vec::new(),
+            doctests,
+            since: Instant::now(),
+            is_closed: false,
+        }
+    }
+
+    /// A test binary is not ours to run.
+    pub fn skipped(&mut self, binary: &Binary, reason: &str) {
+        self.skipped.push(Skipped {
+            package: binary.package.clone(),
+            binary: binary.name.clone(),
+            kind: binary.kind.clone(),
+            reason: reason.to_owned(),
+        });
+        if self.format == MessageFormat::Json {
+            warn(&format!("skipped: `{}` {reason}", binary.id()));
+        }
+    }
+
+    /// `total` tests are chosen, of which `runs` are not ignored.
+    pub fn started(&mut self, total: usize, runs: usize, binaries: usize) {
+        match self.format {
+            MessageFormat::Json => {
+                let methods = self.human.methods.clone();
+                self.write(&Line::Run(Run::Started { version: 1, methods: &methods, tests: total }));
+            }
+            MessageFormat::Human if !self.quiet && total > 0 => show(&self.human.started(runs, binaries)),
+            MessageFormat::Human => {}
+        }
+        if runs == 0 {
+            let ignored = if total > 0 { "all that are chosen are ignored, `--run-ignored all` runs them" } else { "" };
+            let other = "look at the filters and at the selection of packages and targets";
+            warn(&format!("no tests to run; {}", if total > 0 { ignored } else { other }));
+        }
+    }
+
+    pub fn finished(&mut self, report: &TestReport) {
+        self.count(report);
+        match self.format {
+            MessageFormat::Json => self.write(&Line::Test(Test::Finished(report))),
+            MessageFormat::Human => {
+                let details = self.human.details(report);
+                let is_boring = matches!(report.verdict, Verdict::Pass | Verdict::Ignored) && details.is_empty();
+                if !(self.quiet && is_boring) {
+                    show(&(self.human.status_line(report) + &details));
+                }
+            }
+        }
+    }
+
+    /// Tests that were chosen are not run.
+    pub fn not_run(&mut self, tests: usize) {
+        self.totals.not_run += tests;
+    }
+
+    /// We could not find something out.
+    pub fn fault(&mut self, message: &str) {
+        anstream::eprintln!("{}error{:#}: {message}", human::FAILED, human::FAILED);
+    }
+
+    /// A signal came while these tests ran.
+    pub fn interrupted<'a>(&mut self, running: impl Iterator<Item = &'a String>) {
+        let running: Vec<_> = running.map(|name| text::cut_line(name, 60)).collect();
+        let tests = if running.is_empty() { String::new() } else { format!(" (running: {})", running.join(", ")) };
+        warn(&format!("interrupted, ending what runs{tests}; once more ends it at once"));
+    }
+
+    pub fn run_finished(&mut self) {
+        let elapsed = self.since.elapsed();
+        match self.format {
+            MessageFormat::Json => {
+                let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+                let (totals, skipped) = (self.totals.clone(), std::mem::take(&mut self.skipped));
+                self.write(&Line::Run(Run::finished(&totals, duration_ms, &skipped)));
+            }
+            MessageFormat::Human => {
+                show(&self.human.summary(&self.totals, elapsed, &self.skipped, &self.doctests));
+            }
+        }
+    }
+
+    fn count(&mut self, report: &TestReport) {
+        let totals = &mut self.totals;
+        *match report.verdict {
+            Verdict::Pass => &mut totals.pass,
+            Verdict::Fail => &mut totals.fail,
+            Verdict::Diverge => &mut totals.diverge,
+            Verdict::Flaky => &mut totals.flaky,
+            Verdict::Unrepeatable => &mut totals.unrepeatable,
+            Verdict::Ignored => &mut totals.ignored,
+        } += 1;
+        let warned = report.differences.iter().any(|difference| difference.level == Level::Warn);
+        totals.warned += usize::from(report.verdict == Verdict::Pass && warned);
+        if !matches!(report.verdict, Verdict::Pass | Verdict::Ignored) {
+            let id = binary::id(&report.package, &report.kind, &report.binary);
+            totals.named.push((report.verdict, id, report.name.clone()));
+        }
+    }
+
+    fn write(&mut self, line: &Line<'_>) {
+        if self.is_closed {
+            return;
+        }
+        if let Err(error) = json::write(line, &mut io::stdout().lock()) {
+            self.is_closed = true;
+            warn(&format!("error writing results to stdout: {error}"));
+        }
+    }
+}
+
+fn warn(message: &str) {
+    anstream::eprintln!("{}warning{:#}: {message}", human::WARNED, human::WARNED);
+}
+
+/// Prints text with colours in it, which are taken out where nobody would see them.
+fn show(text: &str) {
+    // Where stderr is gone, the exit status still tells.
+    _ = anstream::stderr().lock().write_all(text.as_bytes());
+}

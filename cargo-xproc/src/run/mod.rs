@@ -1,0 +1,398 @@
+//! Runs the tests: starts the test binaries, tells them what to run, collects their reports.
+//!
+//! Knows nothing of how results are shown; that is the reporter's.
+
+mod orphans;
+pub mod partition;
+mod process;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::process::ExitStatus;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
+use xproc_harness::protocol::{FromBinary, PROTOCOL, TestEntry, ToBinary};
+use xproc_harness::{Outcome, RunReport, Settings, TestReport, Verdict};
+
+use crate::binary::Binary;
+use crate::exit_code::ExitCode;
+use crate::interrupt::Interrupts;
+use crate::options::Options;
+use crate::report::Reporter;
+use process::{Process, ProcessEvent, ProcessId, describe};
+
+/// Binaries that are kept waiting after they have told their tests.
+const KEPT: usize = 16;
+/// For a test binary to start and tell its tests.
+const HELLO_PATIENCE: Duration = Duration::from_secs(60);
+/// For a test binary to end when it has nothing more to do.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+/// For running tests to be ended and reported after an interrupt.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// For the last messages of a process that has ended, if somebody else holds its socket open.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs all that the options choose of `binaries`, and reports it.
+pub fn run(binaries: Vec<Binary>, options: &Options, interrupts: &Interrupts, reporter: &mut Reporter) -> ExitCode {
+    orphans::adopt();
+    let (sender, events) = channel();
+    let interrupted = sender.clone();
+    interrupts.tell(move || _ = interrupted.send(Event::Interrupted));
+    let mut run = Run {
+        options,
+        interrupts,
+        reporter,
+        sender,
+        events,
+        next_id: 0,
+        started: Vec::new(),
+        stop: false,
+        failed: false,
+        faulted: false,
+    };
+    let mut planned = run.plan(binaries);
+    let total: usize = planned.iter().map(|planned| planned.runs.len() + planned.ignored.len()).sum();
+    let runs: usize = planned.iter().map(|planned| planned.runs.len()).sum();
+    run.reporter.started(total, runs, planned.len());
+    for ignored in planned.iter().flat_map(Planned::ignored_reports) {
+        run.reporter.finished(&ignored);
+    }
+    for planned in &mut planned {
+        if run.is_stopped() {
+            run.reporter.not_run(planned.runs.len());
+            planned.process = None;
+        } else if !planned.runs.is_empty() {
+            run.run_binary(planned);
+        }
+    }
+    drop(planned);
+    orphans::kill_all(&[]);
+    let (failed, faulted) = (run.failed, run.faulted);
+    run.reporter.run_finished();
+    if interrupts.count() > 0 {
+        ExitCode::Interrupted
+    } else if faulted {
+        ExitCode::Fault
+    } else if failed {
+        ExitCode::TestsFailed
+    } else if runs == 0 {
+        ExitCode::NoTests
+    } else {
+        ExitCode::Success
+    }
+}
+
+#[derive(Debug)]
+enum Event {
+    Process(ProcessId, ProcessEvent),
+    Interrupted,
+}
+
+/// What a binary is to do.
+#[derive(Debug)]
+struct Planned {
+    binary: Binary,
+    /// Names of the tests to run.
+    runs: Vec<String>,
+    ignored: Vec<TestEntry>,
+    /// The one that told its tests, if it was kept.
+    process: Option<Process>,
+}
+
+struct Run<'a> {
+    options: &'a Options,
+    interrupts: &'a Interrupts,
+    reporter: &'a mut Reporter,
+    sender: Sender<Event>,
+    events: Receiver<Event>,
+    next_id: ProcessId,
+    /// Processes that were started by us and may not be ended as orphans.
+    started: Vec<Pid>,
+    /// Start nothing more, since a test failed and that was to be enough.
+    stop: bool,
+    failed: bool,
+    faulted: bool,
+}
+
+impl Run<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop || self.interrupts.count() > 0
+    }
+
+    fn fault(&mut self, message: &str) {
+        self.faulted = true;
+        self.reporter.fault(message);
+    }
+
+    /// Asks every binary for its tests.
+    fn plan(&mut self, binaries: Vec<Binary>) -> Vec<Planned> {
+        let mut planned = Vec::new();
+        let mut binaries = VecDeque::from(binaries);
+        while !binaries.is_empty() && self.interrupts.count() == 0 {
+            let keep = planned.is_empty();
+            let chunk: Vec<Binary> = binaries.drain(..binaries.len().min(KEPT)).collect();
+            let started: Vec<_> = chunk.iter().map(|binary| self.start(binary)).collect();
+            let mut greetings = Greetings::default();
+            for (binary, started) in chunk.into_iter().zip(started) {
+                let greeted = started.and_then(|process| {
+                    let tests = self.greeting(&process, &mut greetings)?;
+                    Ok((process, tests))
+                });
+                match greeted {
+                    Ok((process, tests)) => {
+                        let (runs, ignored) = self.choose(&binary, tests);
+                        let process = (keep && !runs.is_empty()).then_some(process);
+                        planned.push(Planned { binary, runs, ignored, process });
+                    }
+                    Err(_) if self.interrupts.count() > 0 => {}
+                    Err(message) => self.fault(&format!("`{}` {message}", binary.id())),
+                }
+            }
+        }
+        planned
+    }
+
+    fn choose(&self, binary: &Binary, tests: Vec<TestEntry>) -> (Vec<String>, Vec<TestEntry>) {
+        let is_ours = |test: &TestEntry| {
+            let contains =
+                |share: partition::Partition| share.contains(&binary.package, &binary.kind, &binary.name, &test.name);
+            test.selected && self.options.partition.is_none_or(contains)
+        };
+        let (runs, ignored): (Vec<_>, Vec<_>) = tests.into_iter().filter(is_ours).partition(|test| test.runs);
+        (runs.into_iter().map(|test| test.name).collect(), ignored)
+    }
+
+    fn start(&mut self, binary: &Binary) -> Result<Process, String> {
+        self.next_id += 1;
+        let sender = self.sender.clone();
+        let tell = move |id, event| _ = sender.send(Event::Process(id, event));
+        let process = Process::start(self.next_id, binary, &self.options.libtest, tell)
+            .map_err(|error| format!("cannot be started as `{}`: {error}; build it again", binary.path().display()))?;
+        self.started.push(process.pid());
+        Ok(process)
+    }
+
+    /// Waits for a process to tell its tests; what others tell meanwhile is kept.
+    fn greeting(&mut self, process: &Process, greetings: &mut Greetings) -> Result<Vec<TestEntry>, String> {
+        let deadline = Instant::now() + HELLO_PATIENCE;
+        loop {
+            if let Some(greeting) = greetings.0.remove(&process.id) {
+                return greeting;
+            }
+            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Event::Process(id, event)) => greetings.add(id, event),
+                Ok(Event::Interrupted) => return Err("was interrupted".to_owned()),
+                Err(_) => {
+                    return Err(format!("did not tell its tests within {} s of its start", HELLO_PATIENCE.as_secs()));
+                }
+            }
+        }
+    }
+
+    /// Runs the tests of one binary, in another process where one is killed.
+    fn run_binary(&mut self, planned: &mut Planned) {
+        let mut remaining: BTreeSet<String> = planned.runs.iter().cloned().collect();
+        while !remaining.is_empty() && !self.is_stopped() {
+            let process = match planned.process.take() {
+                Some(process) => Ok(process),
+                None => self.start(&planned.binary).and_then(|process| {
+                    self.greeting(&process, &mut Greetings::default())?;
+                    Ok(process)
+                }),
+            };
+            let before = remaining.len();
+            let ended = match process {
+                Ok(process) => self.run_process(process, &planned.binary, &mut remaining),
+                Err(_) if self.interrupts.count() > 0 => break,
+                Err(message) => Err(message),
+            };
+            match ended {
+                Ok(()) => break,
+                Err(message) if remaining.len() == before => {
+                    self.fault(&format!("`{}` {message}", planned.binary.id()));
+                    break;
+                }
+                // Tests that had not started run in another process.
+                Err(_) => {}
+            }
+        }
+        if !remaining.is_empty() {
+            self.reporter.not_run(remaining.len());
+        }
+    }
+
+    /// Runs what remains in one process. `Err` says how it ended before it was done.
+    fn run_process(
+        &mut self,
+        mut process: Process,
+        binary: &Binary,
+        remaining: &mut BTreeSet<String>,
+    ) -> Result<(), String> {
+        let settings = Settings { only: Some(remaining.iter().cloned().collect()), ..self.options.settings.clone() };
+        // Where it has ended already, the events below say so.
+        _ = process.send(&ToBinary::Run { settings });
+        let mut running: BTreeMap<String, Instant> = BTreeMap::new();
+        let mut deadline: Option<Instant> = None;
+        let mut interrupts = 0;
+        let garbage = loop {
+            let event = match deadline {
+                Some(deadline) => self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+                None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match event {
+                Ok(Event::Interrupted) => {
+                    interrupts += 1;
+                    if interrupts > 1 {
+                        break None;
+                    }
+                    self.reporter.interrupted(running.keys());
+                    _ = process.send(&ToBinary::Stop);
+                    deadline = Some(Instant::now() + STOP_PATIENCE);
+                }
+                // Of a process that was before.
+                Ok(Event::Process(id, _)) if id != process.id => {}
+                Ok(Event::Process(_, ProcessEvent::Message(message))) => match *message {
+                    FromBinary::Started { name } => _ = running.insert(name, Instant::now()),
+                    FromBinary::Finished { report } => {
+                        running.remove(&report.name);
+                        if remaining.remove(&report.name) {
+                            self.finished(*report, binary);
+                        }
+                    }
+                    FromBinary::Done => {
+                        self.end(process, END_PATIENCE);
+                        return self.check_done(binary, remaining);
+                    }
+                    FromBinary::Hello { .. } => break Some("told its tests a second time".to_owned()),
+                },
+                Ok(Event::Process(_, ProcessEvent::Garbage(text))) => {
+                    break Some(format!("said something that is not of our protocol, {text}"));
+                }
+                Ok(Event::Process(_, ProcessEvent::Exited)) => deadline = Some(Instant::now() + DRAIN_PATIENCE),
+                Ok(Event::Process(_, ProcessEvent::Closed)) | Err(_) => break None,
+            }
+        };
+        let patience = if garbage.is_none() && interrupts == 0 { END_PATIENCE } else { Duration::ZERO };
+        let status = self.end(process, patience);
+        let how = match &garbage {
+            Some(garbage) => garbage.clone(),
+            None if self.interrupts.count() > 0 => "was interrupted".to_owned(),
+            None => describe(status),
+        };
+        for (name, since) in running {
+            if remaining.remove(&name) {
+                let reason = format!("the test binary {how} while the test ran");
+                self.finished(lost(name, reason, since.elapsed()), binary);
+            }
+        }
+        if garbage.is_some() {
+            self.fault(&format!("`{}` {how}", binary.id()));
+            return Ok(());
+        }
+        Err(format!("{how} before it was done"))
+    }
+
+    /// Ends a process, and all that it leaves behind.
+    fn end(&mut self, process: Process, patience: Duration) -> ExitStatus {
+        let pid = process.pid();
+        let status = process.finish(patience);
+        self.started.retain(|started| *started != pid);
+        orphans::kill_all(&self.started);
+        status
+    }
+
+    /// A binary that is done has run all its tests, unless it was told to stop.
+    fn check_done(&mut self, binary: &Binary, remaining: &BTreeSet<String>) -> Result<(), String> {
+        if let Some(first) = remaining.first()
+            && !self.is_stopped()
+        {
+            self.fault(&format!(
+                "`{}` did not run {} of its tests, such as `{first}`; was it built again during the run?",
+                binary.id(),
+                remaining.len()
+            ));
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, mut report: TestReport, binary: &Binary) {
+        report.package.clone_from(&binary.package);
+        report.binary.clone_from(&binary.name);
+        report.kind.clone_from(&binary.kind);
+        if report.fails(&self.options.settings.levels) {
+            self.failed = true;
+            self.stop |= self.options.settings.fail_fast;
+        }
+        self.reporter.finished(&report);
+    }
+}
+
+/// Tests that processes have told, or why they have not.
+#[derive(Debug, Default)]
+struct Greetings(BTreeMap<ProcessId, Result<Vec<TestEntry>, String>>);
+
+impl Greetings {
+    fn add(&mut self, id: ProcessId, event: ProcessEvent) {
+        let greeting = match event {
+            ProcessEvent::Message(message) => match *message {
+                FromBinary::Hello { protocol: PROTOCOL, tests } => Ok(tests),
+                FromBinary::Hello { protocol, .. } => Err(format!(
+                    "speaks version {protocol} of our protocol, and this `cargo xproc` version {PROTOCOL}; \
+                     let `xproc-harness` and `cargo-xproc` have the same version, {}",
+                    env!("CARGO_PKG_VERSION")
+                )),
+                _ => Err("did not tell its tests first".to_owned()),
+            },
+            ProcessEvent::Garbage(text) => Err(format!("said something that is not of our protocol, {text}")),
+            ProcessEvent::Closed => Err("ended before it told its tests; run it by hand to see why".to_owned()),
+            // What it said before comes by the socket, and then that it is closed.
+            ProcessEvent::Exited => return,
+        };
+        self.0.entry(id).or_insert(greeting);
+    }
+}
+
+impl Planned {
+    fn ignored_reports(&self) -> impl Iterator<Item = TestReport> {
+        self.ignored.iter().map(|test| TestReport {
+            package: self.binary.package.clone(),
+            binary: self.binary.name.clone(),
+            kind: self.binary.kind.clone(),
+            ignore_reason: test.ignored.clone().filter(|reason| !reason.is_empty()),
+            ..empty(test.name.clone(), Verdict::Ignored)
+        })
+    }
+}
+
+fn lost(name: String, reason: String, after: Duration) -> TestReport {
+    let run = RunReport {
+        outcome: Outcome::Lost { reason },
+        duration_us: u64::try_from(after.as_micros()).unwrap_or(u64::MAX),
+        stdout: String::new(),
+        stderr: String::new(),
+        observed: Vec::new(),
+    };
+    let mut report = empty(name, Verdict::Fail);
+    report.duration_ms = run.duration_us / 1000;
+    report.outcomes.insert("parent".to_owned(), run);
+    report
+}
+
+fn empty(name: String, verdict: Verdict) -> TestReport {
+    TestReport {
+        package: String::new(),
+        binary: String::new(),
+        kind: String::new(),
+        name,
+        verdict,
+        outcomes: BTreeMap::new(),
+        siblings: BTreeMap::new(),
+        differences: Vec::new(),
+        causes: Vec::new(),
+        deadlock: None,
+        ignore_reason: None,
+        notes: Vec::new(),
+        duration_ms: 0,
+    }
+}

@@ -1,0 +1,159 @@
+//! One process of a test binary: started with the socket of the protocol, and owned until it is gone with its group.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+use xproc_harness::protocol::{FromBinary, ROLE_VARIABLE, ToBinary};
+
+use crate::binary::Binary;
+
+/// Names a process in events.
+pub type ProcessId = u64;
+
+/// What a process of a test binary does.
+#[derive(Debug)]
+pub enum ProcessEvent {
+    /// It said something.
+    Message(Box<FromBinary>),
+    /// It said something that is not of the protocol.
+    Garbage(String),
+    /// It has closed its side, as it does when it ends.
+    Closed,
+    /// It has ended; messages may still be on the way.
+    Exited,
+}
+
+/// Kills the process and its group when dropped.
+#[derive(Debug)]
+pub struct Process {
+    pub id: ProcessId,
+    child: Child,
+    socket: UnixStream,
+    exited: Receiver<()>,
+    status: Option<ExitStatus>,
+}
+
+/// A message of this length is not one of ours.
+const MAX_MESSAGE: u64 = 1 << 30;
+
+impl Process {
+    /// Starts `binary`. Must not be called by two threads at once: the socket's other end is inheritable meanwhile.
+    pub fn start(
+        id: ProcessId,
+        binary: &Binary,
+        arguments: &[String],
+        tell: impl Fn(ProcessId, ProcessEvent) + Clone + Send + 'static,
+    ) -> io::Result<Process> {
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::empty())?;
+        fcntl(&ours, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        let invocation = &binary.invocation;
+        let mut command = Command::new(invocation.program());
+        command
+            .args(&invocation.line[1..])
+            .args(arguments)
+            .env_clear()
+            .envs(&invocation.environment)
+            .env(ROLE_VARIABLE, format!("runner:{}", theirs.as_raw_fd()))
+            .current_dir(&invocation.directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .process_group(0);
+        let child = command.spawn()?;
+        drop(theirs);
+        let socket = UnixStream::from(ours);
+        let reader = BufReader::new(socket.try_clone()?);
+        let (ended, exited) = channel();
+        let pid = Pid::from_raw(child.id().cast_signed());
+        // From here on the process has its owner.
+        let process = Process { id, child, socket, exited, status: None };
+        let tell_exit = tell.clone();
+        spawn("reader", move || read(reader, |event| tell(id, event)))?;
+        spawn("waiter", move || {
+            // It stays a zombie until it is reaped below, so that its number is still its own.
+            _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+            _ = ended.send(());
+            tell_exit(id, ProcessEvent::Exited);
+        })?;
+        Ok(process)
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    pub fn send(&mut self, message: &ToBinary) -> io::Result<()> {
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        self.socket.write_all(&line)
+    }
+
+    /// Closes the socket, lets the process end within `patience`, and leaves nothing of its group.
+    pub fn finish(mut self, patience: Duration) -> ExitStatus {
+        self.end(patience)
+    }
+
+    fn end(&mut self, patience: Duration) -> ExitStatus {
+        if let Some(status) = self.status {
+            return status;
+        }
+        _ = self.socket.shutdown(Shutdown::Both);
+        _ = self.exited.recv_timeout(patience);
+        _ = killpg(self.pid(), Signal::SIGKILL);
+        let status = self.child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
+        self.status = Some(status);
+        status
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end(Duration::ZERO);
+    }
+}
+
+/// How a process ended, to follow "the test binary".
+pub fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit status {code}"),
+        (None, Some(signal)) => match Signal::try_from(signal) {
+            Ok(signal) => format!("was killed by {signal}"),
+            Err(_) => format!("was killed by signal {signal}"),
+        },
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+}
+
+fn read(mut reader: impl BufRead, tell: impl Fn(ProcessEvent)) {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = io::Read::take(&mut reader, MAX_MESSAGE).read_until(b'\n', &mut line);
+        if !matches!(read, Ok(1..)) {
+            return tell(ProcessEvent::Closed);
+        }
+        match serde_json::from_slice(&line) {
+            Ok(message) => tell(ProcessEvent::Message(Box::new(message))),
+            // The process was killed while it wrote.
+            Err(_) if line.last() != Some(&b'\n') && (line.len() as u64) < MAX_MESSAGE => {}
+            Err(error) => {
+                let start = String::from_utf8_lossy(&line[..line.len().min(60)]);
+                return tell(ProcessEvent::Garbage(format!("`{}`: {error}", crate::report::text::escape(&start))));
+            }
+        }
+    }
+}

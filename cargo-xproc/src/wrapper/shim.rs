@@ -1,0 +1,81 @@
+//! Compiles the shim against a harness, once for each harness and set of flags.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::{Context, Error, Result};
+use crate::hash::Hash;
+use crate::wrapper::directory::{Directory, SHIM};
+use crate::wrapper::rustc_arguments::RustcArguments;
+
+/// The rlib of the shim for a crate that is compiled with `arguments` and linked with `harness`.
+pub fn build(directory: &Directory, rustc: &OsString, arguments: &RustcArguments, harness: &Path) -> Result<PathBuf> {
+    let mut shared = arguments.shared();
+    let parent = harness.parent().expect("a file is in a directory");
+    shared.extend(["-L".into(), dependency(parent)]);
+    let shims = directory.root().join("shims");
+    let home = shims.join(key(&shared, harness)?);
+    let shim = home.join("libxproc_shim.rlib");
+    if shim.exists() {
+        return Ok(shim);
+    }
+    let _lock = directory.lock()?;
+    if shim.exists() {
+        return Ok(shim);
+    }
+    let doing = || format!("error creating a directory in `{}`", shims.display());
+    fs::create_dir_all(&shims).context(doing)?;
+    let scratch = tempfile::tempdir_in(&shims).context(doing)?;
+    let source = scratch.path().join("test.rs");
+    fs::write(&source, SHIM).context(|| format!("error writing `{}`", source.display()))?;
+    let mut extern_harness = OsString::from("xproc_harness=");
+    extern_harness.push(harness);
+    let mut command = Command::new(rustc);
+    command
+        .args(["--crate-name", "xproc_shim", "--crate-type", "rlib", "--edition", "2021", "--cap-lints", "allow"])
+        .args(["-C", "debuginfo=0", "-C", "metadata=xproc"])
+        .arg("-o")
+        .arg(scratch.path().join("libxproc_shim.rlib"))
+        .arg(&source)
+        .arg("--extern")
+        .arg(extern_harness)
+        .args(&shared)
+        // The `test` crate is the toolchain's own and of its version; only its use is unstable.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .stdin(Stdio::null());
+    let output = command.output().context(|| format!("error starting `{}`", rustc.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::fault(format!(
+            "error compiling the shim for tests against `{}`; is its version that of cargo-xproc, {}?\n{said}",
+            harness.display(),
+            env!("CARGO_PKG_VERSION")
+        )));
+    }
+    fs::rename(scratch.keep(), &home).context(|| format!("error renaming to `{}`", home.display()))?;
+    Ok(shim)
+}
+
+/// For `-L`.
+pub fn dependency(directory: &Path) -> OsString {
+    let mut value = OsString::from("dependency=");
+    value.push(directory);
+    value
+}
+
+fn key(shared: &[OsString], harness: &Path) -> Result<String> {
+    let metadata = fs::metadata(harness).context(|| format!("error reading `{}`", harness.display()))?;
+    let mut hash = Hash::default();
+    for argument in shared {
+        hash.add(argument.as_encoded_bytes());
+    }
+    hash.add(harness.as_os_str().as_encoded_bytes());
+    for number in [metadata.mtime(), metadata.mtime_nsec(), metadata.len().cast_signed(), metadata.ino().cast_signed()]
+    {
+        hash.add(&number.to_le_bytes());
+    }
+    Ok(hash.name())
+}
