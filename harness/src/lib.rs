@@ -16,13 +16,15 @@ mod process;
 pub mod protocol;
 mod registry;
 mod start_method;
+#[allow(unsafe_code, reason = "system calls are fenced in here")]
+mod sys;
 mod value;
 
 pub use codec::{Codec, CodecError};
 pub use lint::{Level, Levels, Lint, UnknownLint};
 pub use observe::start_method;
 pub use outcome::{Cause, Deadlock, Difference, Outcome, RunReport, TestReport, Verdict, WaitingThread};
-pub use process::{Process, init};
+pub use process::{Child, Process, ProcessError, Target, init};
 pub use protocol::{ChildExit, Settings};
 pub use start_method::{StartMethod, UnknownStartMethod};
 
