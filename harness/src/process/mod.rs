@@ -117,6 +117,8 @@ impl Process {
         }
         target::check(function, method)?;
         let arguments = call.encode(codec).map_err(|source| ProcessError::Encode { function, codec, source })?;
+        // What was printed before the child was started is to be read before what it prints.
+        body::flush();
         let file = Request { target: function.to_owned(), codec, method }.write(&arguments).map_err(failed)?;
         match method {
             StartMethod::Fork => unreachable!("was started above"),

@@ -3,12 +3,10 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use crate::process::{Child, body, init};
+use crate::process::{Child, init};
 use crate::sys::exec::same_program;
 
 /// Starts a child with the request in `file`; [`init`](crate::init) takes over in it.
 pub fn start(file: &OwnedFd) -> io::Result<Child> {
-    // What was printed before the child was started is to be read before what it prints.
-    body::flush();
     Child::of_ours(same_program(init::TARGET, file.as_fd())?)
 }
