@@ -37,3 +37,21 @@ pub const fn argument_is_serialize_and_deserialize<T: Serialize + DeserializeOwn
 
 /// Compiles for types that a parent can use and keep.
 pub const fn argument_is_clone_for_warm<T: Clone>() {}
+
+/// The item, in builds for tests.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(trybuild))]
+macro_rules! __in_test_builds {
+    ($($item:tt)*) => { #[cfg(test)] $($item)* };
+}
+
+/// The item: trybuild makes no test builds, but is to see the errors of such.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(trybuild)]
+macro_rules! __in_test_builds {
+    ($($item:tt)*) => { $($item)* };
+}
+
+pub use crate::__in_test_builds as in_test_builds;
