@@ -93,7 +93,6 @@ pub fn observe<T: Serialize + ?Sized>(name: &str, value: &T) {
 }
 
 /// Takes out what was observed since the last call, in order.
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
 pub(crate) fn take() -> Vec<(String, Vec<u8>)> {
     std::mem::take(&mut *OBSERVED.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -7,7 +7,7 @@ pub use crate::attached::{Case, Probe, Reader, Returning};
 pub use crate::case::{Options, Returned};
 pub use crate::codec::{Codec, CodecError};
 pub use crate::observe::observe;
-pub use crate::process::exit_code_of;
+pub use crate::process::Ended;
 pub use crate::registry::{Entry, TargetEntry, XPROC_PRELOADS, XPROC_TARGETS, XPROC_TESTS};
 pub use crate::{ChildExit, Level, Lint, StartMethod};
 pub use linkme;

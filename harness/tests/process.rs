@@ -16,6 +16,7 @@ use xproc_harness::StartMethod::{Fork, ForkServer, Spawn};
 use xproc_harness::{Child, Codec, Process, ProcessError, StartMethod, start_method};
 
 type Check = fn(StartMethod) -> Result<(), Failed>;
+type ServerCheck = fn() -> Result<(), Failed>;
 
 const UNDER_EVERY_METHOD: &[(&str, Check)] = &[
     ("returning_is_exit_code_0", returning_is_exit_code_0),
@@ -50,13 +51,14 @@ const UNDER_EVERY_METHOD: &[(&str, Check)] = &[
     ("the_command_line_is_ours", the_command_line_is_ours),
 ];
 
-const OF_THE_SERVER: &[(&str, fn() -> Result<(), Failed>)] = &[
+const OF_THE_PROGRAM: &[(&str, ServerCheck)] = &[
     ("a_child_whose_server_was_killed_reports_255", a_child_whose_server_was_killed_reports_255),
     ("a_killed_server_is_started_again", a_killed_server_is_started_again),
     ("a_killed_server_is_replaced_at_any_moment", a_killed_server_is_replaced_at_any_moment),
     ("the_server_has_one_thread", the_server_has_one_thread),
     ("the_server_ends_with_its_client", the_server_ends_with_its_client),
     ("without_init_nothing_is_started", without_init_nothing_is_started),
+    ("tests_are_registered_where_libtest_is_not", tests_are_registered_where_libtest_is_not),
 ];
 
 fn main() -> ExitCode {
@@ -78,8 +80,8 @@ fn main() -> ExitCode {
             trials.push(Trial::test(format!("{method}::{name}"), move || check(method)));
         }
     }
-    for (name, check) in OF_THE_SERVER {
-        trials.push(Trial::test(format!("server::{name}"), check));
+    for (name, check) in OF_THE_PROGRAM {
+        trials.push(Trial::test(format!("program::{name}"), check));
     }
     // One after another: they count descriptors and kill the server.
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
@@ -151,6 +153,7 @@ fn fields(args: Args) -> ExitCode {
 }
 
 #[xproc_harness::target]
+#[expect(clippy::too_many_arguments, reason = "as many as a target may have")]
 fn eight(a: u8, b: u16, c: u32, d: u64, e: String, f: Vec<u8>, g: Option<u8>, h: BTreeMap<String, u8>) -> ExitCode {
     let all = a == 1 && b == 2 && c == 3 && d == 4 && e == "5" && f == [6] && g == Some(7) && h["8"] == 8;
     ExitCode::from(u8::from(all) * 8)
@@ -574,6 +577,15 @@ fn program_without_init() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+#[xproc_harness::test]
+fn registered() {}
+
+fn tests_are_registered_where_libtest_is_not() -> Result<(), Failed> {
+    let tests: Vec<&str> = xproc_harness::__private::XPROC_TESTS.iter().map(|entry| entry.path).collect();
+    assert_eq!(tests, ["process::registered"]);
+    Ok(())
 }
 
 /// A child of which is known that its target has begun. The directory is removed when it is dropped.

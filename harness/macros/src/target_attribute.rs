@@ -36,7 +36,7 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
         ReturnType::Type(_, ty) => ours_at(ty.span()),
         ReturnType::Default => Span::call_site(),
     };
-    let call = quote_spanned!(output=> #private::exit_code_of(#call));
+    let call = quote_spanned!(output=> #private::Ended::new(#call).exit_code());
 
     Ok(quote! {
         #function

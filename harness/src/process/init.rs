@@ -22,10 +22,9 @@ pub const SERVER: &str = "target-server";
 /// before any target, in children by every start method.
 ///
 /// ```no_run
-/// fn main() {
-///     xproc_harness::init();
-///     println!("this is printed once, whatever is started later");
-/// }
+/// // The first line of `main`.
+/// xproc_harness::init();
+/// println!("this is printed once, whatever is started later");
 /// ```
 pub fn init() {
     if INITIALISED.swap(true, Ordering::Relaxed) {

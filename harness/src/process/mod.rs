@@ -15,7 +15,7 @@ mod target;
 pub use child::Child;
 pub use error::ProcessError;
 pub use init::init;
-pub use target::{Target, exit_code_of};
+pub use target::{Ended, Target};
 
 use std::any::type_name;
 use std::fmt;

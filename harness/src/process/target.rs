@@ -74,8 +74,27 @@ targets! {
     (A B C D E G H I)
 }
 
+/// What a target has returned, for its expansion: the compiler reports a wrong type at the method, and so at a span of
+/// the attribute's choice.
+pub struct Ended<R>(R);
+
+impl<R> Ended<R> {
+    /// The value.
+    pub const fn new(returned: R) -> Self {
+        Ended(returned)
+    }
+
+    /// Its exit code.
+    pub fn exit_code(self) -> i32
+    where
+        R: Termination,
+    {
+        exit_code_of(self.0)
+    }
+}
+
 /// The exit code of what `main` may return. An `Err` is printed to stderr, as for `main`.
-pub fn exit_code_of<R: Termination>(returned: R) -> i32 {
+fn exit_code_of<R: Termination>(returned: R) -> i32 {
     let code = returned.report();
     // std keeps the number to itself, but compares.
     (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).map_or(1, i32::from)
