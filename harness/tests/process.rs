@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use xproc_harness::StartMethod::{Fork, ForkServer, Spawn};
 use xproc_harness::{Child, Codec, Process, ProcessError, StartMethod, start_method};
@@ -48,7 +49,7 @@ const UNDER_EVERY_METHOD: &[(&str, Check)] = &[
     ("children_have_no_more_descriptors_than_the_first", children_have_no_more_descriptors_than_the_first),
     ("a_child_can_start_children", a_child_can_start_children),
     ("a_forked_child_leaves_its_siblings_alone", a_forked_child_leaves_its_siblings_alone),
-    ("the_command_line_is_ours", the_command_line_is_ours),
+    ("the_command_line_and_the_name_are_ours", the_command_line_and_the_name_are_ours),
 ];
 
 const OF_THE_PROGRAM: &[(&str, ServerCheck)] = &[
@@ -56,6 +57,7 @@ const OF_THE_PROGRAM: &[(&str, ServerCheck)] = &[
     ("a_killed_server_is_started_again", a_killed_server_is_started_again),
     ("a_killed_server_is_replaced_at_any_moment", a_killed_server_is_replaced_at_any_moment),
     ("the_server_has_one_thread", the_server_has_one_thread),
+    ("ctrl_c_ends_children_but_not_the_server", ctrl_c_ends_children_but_not_the_server),
     ("the_server_ends_with_its_client", the_server_ends_with_its_client),
     ("without_init_nothing_is_started", without_init_nothing_is_started),
     ("tests_are_registered_where_libtest_is_not", tests_are_registered_where_libtest_is_not),
@@ -256,8 +258,8 @@ fn meddle() -> ExitCode {
 }
 
 #[xproc_harness::target]
-fn command_line(expected: Vec<String>) -> ExitCode {
-    ExitCode::from(u8::from(std::env::args().collect::<Vec<_>>() != expected))
+fn same_identity(command_line: Vec<String>, name: String) -> ExitCode {
+    ExitCode::from(u8::from(std::env::args().collect::<Vec<_>>() != command_line || process_name() != name))
 }
 
 fn returning_is_exit_code_0(method: StartMethod) -> Result<(), Failed> {
@@ -496,8 +498,9 @@ fn a_forked_child_leaves_its_siblings_alone(method: StartMethod) -> Result<(), F
     Ok(())
 }
 
-fn the_command_line_is_ours(method: StartMethod) -> Result<(), Failed> {
-    assert_eq!(Process::new(command_line, std::env::args().collect()).method(method).start()?.join()?, 0);
+fn the_command_line_and_the_name_are_ours(method: StartMethod) -> Result<(), Failed> {
+    let identity = (std::env::args().collect(), process_name());
+    assert_eq!(Process::new(same_identity, identity).method(method).start()?.join()?, 0);
     Ok(())
 }
 
@@ -537,6 +540,17 @@ fn the_server_has_one_thread() -> Result<(), Failed> {
     let child = Process::new(park, ()).method(ForkServer).start()?;
     let server = parent_of(child.pid());
     assert_eq!(fs::read_dir(format!("/proc/{server}/task"))?.count(), 1);
+    Ok(())
+}
+
+fn ctrl_c_ends_children_but_not_the_server() -> Result<(), Failed> {
+    let mut child = Process::new(park, ()).method(ForkServer).start()?;
+    let server = parent_of(child.pid());
+    for pid in [server, child.pid()] {
+        send(pid, Signal::SIGINT);
+    }
+    assert_eq!(child.join()?, -nix::libc::SIGINT);
+    assert_eq!(parent_of(Process::new(park, ()).method(ForkServer).start()?.pid()), server);
     Ok(())
 }
 
@@ -617,7 +631,7 @@ impl Drop for Directory {
 }
 
 fn this_program(role: &str) -> Command {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(std::env::current_exe().unwrap());
     command.env("XPROC_TEST_PROGRAM", role);
     command
 }
@@ -645,6 +659,14 @@ fn status(pid: u32, field: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
+fn process_name() -> String {
+    fs::read_to_string("/proc/self/comm").unwrap()
+}
+
 fn kill(pid: u32) {
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), nix::sys::signal::Signal::SIGKILL).unwrap();
+    send(pid, Signal::SIGKILL);
+}
+
+fn send(pid: u32, signal: Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), signal).unwrap();
 }

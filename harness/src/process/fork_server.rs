@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::SigAction;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 use nix::unistd::{Pid, getpid, getppid, pipe2};
 
@@ -23,8 +23,8 @@ use crate::process::{Child, ProcessError, body, init};
 use crate::sys::exec::same_program;
 use crate::sys::exit::exit_now;
 use crate::sys::fork::{Fork, fork};
+use crate::sys::pidfd;
 use crate::sys::received::{Received, receive};
-use crate::sys::{pidfd, sigint};
 
 /// The server of this process, if one was started, and the lock that no process may be forked without: a child that
 /// held a socket of ours open would hide the death of its other side.
@@ -137,7 +137,7 @@ enum End {
 struct NewChild {
     file: OwnedFd,
     go: OwnedFd,
-    sigint: SigAction,
+    signal_mask: SigSet,
 }
 
 impl NewChild {
@@ -147,7 +147,7 @@ impl NewChild {
             // The client does not know of this child, and may have made the request again.
             exit_now(1);
         }
-        sigint::restore(&self.sigint);
+        let _ = self.signal_mask.thread_set_mask();
         body::run(StartMethod::ForkServer, || match Request::read(self.file) {
             Ok((request, arguments)) => request.run(&arguments),
             Err(error) => {
@@ -164,7 +164,8 @@ struct Serving {
     /// The socket alone would not show the client's end: children that the client forked by other means have it too.
     client: OwnedFd,
     children: Vec<Served>,
-    sigint: SigAction,
+    /// That of the client: what the server adds is not for its children.
+    signal_mask: SigSet,
 }
 
 /// A child of the server.
@@ -175,7 +176,10 @@ struct Served {
 
 impl Serving {
     fn new(socket: OwnedFd) -> io::Result<Self> {
-        Ok(Serving { socket, client: pidfd::open(getppid())?, children: Vec::new(), sigint: sigint::ignore()? })
+        // The terminal sends Ctrl-C to servers too, and the client may want to live on. Blocked and not ignored: a
+        // child that gets it before it has its own mask finds it pending.
+        let signal_mask = SigSet::from(Signal::SIGINT).thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Serving { socket, client: pidfd::open(getppid())?, children: Vec::new(), signal_mask })
     }
 
     /// Serves until the end. All descriptors are closed when this returns: a child has none of them.
@@ -223,7 +227,9 @@ impl Serving {
             return Err(io::Error::other("a request came without its descriptors"));
         };
         match start_child(&status) {
-            Ok(Started::Child(go)) => return Ok(Some(End::BecomeChild(NewChild { file, go, sigint: self.sigint }))),
+            Ok(Started::Child(go)) => {
+                return Ok(Some(End::BecomeChild(NewChild { file, go, signal_mask: self.signal_mask })));
+            }
             Ok(Started::Parent(pidfd)) => self.children.push(Served { pidfd, status }),
             Err(error) => {
                 let number = -error.raw_os_error().unwrap_or(nix::libc::EIO);

@@ -72,6 +72,7 @@ use crate::{Codec, StartMethod};
 ///
 /// - Locks that other threads hold while a child is forked stay locked in it. This is what `fork` does.
 /// - Forked children have the descriptors of this process, those of other [`Child`]ren among them.
+/// - In a program that ignores SIGCHLD the kernel reaps, and exit codes are lost.
 /// - Linux only.
 #[must_use = "a process does nothing until it is started"]
 pub struct Process {

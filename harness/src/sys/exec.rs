@@ -1,9 +1,12 @@
 //! The same program once more.
 
 use std::env;
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -17,8 +20,7 @@ use crate::protocol::ROLE_VARIABLE;
 /// It inherits what exec leaves: environment, directory, limits, ignored signals and the signal mask of this thread,
 /// which std would clear. Its stdin is `/dev/null`.
 pub fn same_program(name: &str, passed: BorrowedFd<'_>) -> io::Result<Pid> {
-    // Through /proc, so that it is the same file even if the path has another by now.
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(program());
     let mut arguments = env::args_os();
     if let Some(program) = arguments.next() {
         command.arg0(program);
@@ -39,4 +41,11 @@ pub fn same_program(name: &str, passed: BorrowedFd<'_>) -> io::Result<Pid> {
     let child = command.spawn()?;
     // std's `Child` does nothing when it is dropped.
     Ok(Pid::from_raw(child.id() as i32))
+}
+
+/// The file of this program, by its own path, which names the new process, unless another file is there by now.
+fn program() -> PathBuf {
+    let ours = PathBuf::from("/proc/self/exe");
+    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    env::current_exe().ok().filter(|path| identity(path).is_some_and(|it| identity(&ours) == Some(it))).unwrap_or(ours)
 }

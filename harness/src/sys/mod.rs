@@ -6,4 +6,3 @@ pub mod fork;
 pub mod pidfd;
 pub mod received;
 pub mod role;
-pub mod sigint;

@@ -21,12 +21,15 @@ pub fn open(pid: Pid) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number as RawFd) })
 }
 
-/// A descriptor of a child that nobody has reaped. Where there can be none, the child is killed and reaped: it would
-/// be out of control.
+/// A descriptor of a child that this process alone may reap. Where there can be none, for want of descriptors, the
+/// child is killed and reaped: it would be out of control.
 pub fn open_child(child: Pid) -> io::Result<OwnedFd> {
-    open(child).inspect_err(|_| {
-        let _ = kill(child, Signal::SIGKILL);
-        let _ = waitpid(child, None);
+    open(child).inspect_err(|error| {
+        // Where SIGCHLD is ignored the kernel reaps, and the pid may be another's by now.
+        if error.raw_os_error() != Some(libc::ESRCH) {
+            let _ = kill(child, Signal::SIGKILL);
+            let _ = waitpid(child, None);
+        }
     })
 }
 
