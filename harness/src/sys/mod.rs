@@ -11,6 +11,7 @@ pub mod fork;
 pub mod futex;
 pub mod note;
 pub mod pidfd;
+pub mod received;
 pub mod region;
 pub mod signals;
 pub mod stdio;
