@@ -14,12 +14,12 @@ use xproc_harness::__shim::{ShimRun, ShimShouldPanic, ShimTest, enter};
 
 /// What the `main` that `rustc --test` generates calls.
 pub fn test_main_static(tests: &[&TestDescAndFn]) {
-    enter(|| libtest::test_main_static(tests), tests.iter().map(|test| convert(test)).collect());
+    enter(|| libtest::test_main_static(tests), tests.len(), |index| convert(tests[index]));
 }
 
 /// The same, where panics abort.
 pub fn test_main_static_abort(tests: &[&TestDescAndFn]) {
-    enter(|| libtest::test_main_static_abort(tests), tests.iter().map(|test| convert(test)).collect());
+    enter(|| libtest::test_main_static_abort(tests), tests.len(), |index| convert(tests[index]));
 }
 
 fn convert(test: &TestDescAndFn) -> ShimTest {

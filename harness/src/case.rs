@@ -19,6 +19,18 @@ pub struct TestCase {
     pub body: Body,
 }
 
+impl TestCase {
+    /// Whether the test names a function that makes its arguments.
+    pub fn has_setup(&self) -> bool {
+        matches!(&self.body, Body::Attached(attached) if attached.has_setup())
+    }
+
+    /// Whether the body takes what [`Attached::setup`] gives.
+    pub fn is_attached(&self) -> bool {
+        matches!(&self.body, Body::Attached(_))
+    }
+}
+
 /// Whether a test is expected to panic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShouldPanic {

@@ -1,115 +1,64 @@
-//! Stand-in for the engine: runs the tests in the process itself. Replaced when the engine lands.
-#![allow(missing_docs)] // a stand-in
+//! What the shim for the `test` crate calls: the tests that `rustc --test` has collected, and libtest itself.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::os::fd::FromRawFd;
-use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::case::{Body, Options, ShouldPanic, TestCase};
+use crate::{engine, registry};
 
-use crate::protocol::{FromBinary, MARK_VARIABLE, PROTOCOL, ROLE_VARIABLE, TestEntry, ToBinary};
-use crate::{Outcome, RunReport, TestReport, Verdict};
-
-#[used]
-#[unsafe(link_section = ".note.xproc")]
-static NOTE: [u8; 4] = *b"xprc";
-
+/// A test as the shim hands it over.
 pub struct ShimTest {
+    /// As libtest lists it.
     pub name: String,
+    /// `#[ignore]`, with its reason or an empty string.
     pub ignore: Option<String>,
+    /// `#[should_panic]`.
     pub should_panic: ShimShouldPanic,
+    /// What is run.
     pub run: ShimRun,
 }
 
+/// See [`ShouldPanic`].
 pub enum ShimShouldPanic {
+    /// It is not expected to.
     No,
+    /// With any message.
     Yes,
+    /// With a message that contains this.
     WithMessage(String),
 }
 
+/// What a test runs.
 pub enum ShimRun {
+    /// A test function.
     Plain(fn() -> Result<(), String>),
+    /// A benchmark, run once.
     Dynamic(Box<dyn Fn() -> Result<(), String> + Send + Sync>),
 }
 
-pub fn enter(plain: impl FnOnce(), tests: Vec<ShimTest>) {
-    std::hint::black_box(&NOTE);
-    let Ok(role) = std::env::var(ROLE_VARIABLE) else { return plain() };
-    // SAFETY: Stand-in: no thread but this one exists.
-    unsafe { std::env::remove_var(ROLE_VARIABLE) };
-    // SAFETY: as above.
-    unsafe { std::env::set_var(MARK_VARIABLE, "1") };
-    let fd: i32 = role.strip_prefix("runner:").and_then(|fd| fd.parse().ok()).expect("a role");
-    // SAFETY: Stand-in: the descriptor is ours by contract.
-    let mut socket = unsafe { UnixStream::from_raw_fd(fd) };
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let mut entries: Vec<TestEntry> = tests
-        .iter()
-        .map(|test| TestEntry {
-            name: test.name.clone(),
-            ignored: test.ignore.clone(),
-            selected: (filters.is_empty()
-                || filters.iter().any(|f| if has("--exact") { test.name == **f } else { test.name.contains(*f) }))
-                && (!has("--ignored") || test.ignore.is_some()),
-            runs: test.ignore.is_none() || has("--ignored") || has("--include-ignored"),
-        })
-        .collect();
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let send = |socket: &mut UnixStream, message: &FromBinary| {
-        let mut line = serde_json::to_vec(message).expect("serialises");
-        line.push(b'\n');
-        socket.write_all(&line).expect("sends");
-    };
-    send(&mut socket, &FromBinary::Hello { protocol: PROTOCOL, tests: entries });
-    let mut line = String::new();
-    BufReader::new(socket.try_clone().expect("clones")).read_line(&mut line).expect("reads");
-    let Ok(ToBinary::Run { settings }) = serde_json::from_str(&line) else { std::process::exit(0) };
-    let mut chosen: Vec<&ShimTest> =
-        tests.iter().filter(|test| settings.only.as_ref().is_none_or(|only| only.contains(&test.name))).collect();
-    chosen.sort_by(|a, b| a.name.cmp(&b.name));
-    for test in chosen {
-        send(&mut socket, &FromBinary::Started { name: test.name.clone() });
-        let outcome = catch_unwind(AssertUnwindSafe(|| match &test.run {
-            ShimRun::Plain(function) => function(),
-            ShimRun::Dynamic(function) => function(),
-        }));
-        let panics = !matches!(test.should_panic, ShimShouldPanic::No);
-        let verdict =
-            if (outcome.is_err() || matches!(outcome, Ok(Err(_)))) == panics { Verdict::Pass } else { Verdict::Fail };
-        let outcome = match outcome {
-            Ok(result) => Outcome::Returned { value: serde_json::Value::Null, failed: result.is_err() },
-            Err(payload) => Outcome::Panicked {
-                message: payload
-                    .downcast_ref::<&str>()
-                    .map(|s| s.to_string())
-                    .or(payload.downcast_ref::<String>().cloned())
-                    .unwrap_or_default(),
-                location: None,
-            },
-        };
-        let run = RunReport { outcome, duration_us: 1, stdout: String::new(), stderr: String::new(), observed: vec![] };
-        let outcomes = settings.methods.iter().map(|m| m.name()).chain(["parent"]).map(|m| (m.to_owned(), run.clone()));
-        let report = TestReport {
-            package: String::new(),
-            binary: String::new(),
-            kind: String::new(),
-            name: test.name.clone(),
-            verdict,
-            outcomes: outcomes.collect::<BTreeMap<_, _>>(),
-            siblings: BTreeMap::new(),
-            differences: vec![],
-            causes: vec![],
-            deadlock: None,
-            ignore_reason: None,
-            notes: vec![],
-            duration_ms: 1,
-        };
-        send(&mut socket, &FromBinary::Finished { report: Box::new(report) });
+/// Runs `count` tests by every start method and ends the process; or, where this process is to be a plain test binary,
+/// calls `plain`, which is libtest's own main function, and returns. `test` gives the n-th: a child that runs one test
+/// does not pay for the length of the list.
+pub fn enter(plain: impl FnOnce(), count: usize, test: impl Fn(usize) -> ShimTest) {
+    // The section tells cargo-xproc that this binary is one of ours; it must be referred to, or the linker drops it.
+    std::hint::black_box(&crate::sys::note::NOTE);
+    engine::enter(count, |index| case(test(index)));
+    plain();
+}
+
+fn case(test: ShimTest) -> TestCase {
+    // The function that libtest has for a test of ours is the one for plain `cargo test`.
+    let entry = registry::find(&test.name);
+    TestCase {
+        ignore: test.ignore,
+        should_panic: match test.should_panic {
+            ShimShouldPanic::No => ShouldPanic::No,
+            ShimShouldPanic::Yes => ShouldPanic::Yes,
+            ShimShouldPanic::WithMessage(message) => ShouldPanic::WithMessage(message),
+        },
+        options: entry.map_or(Options::DEFAULT, |entry| entry.options.clone()),
+        body: match (entry, test.run) {
+            (Some(entry), _) => Body::Attached(entry.body),
+            (None, ShimRun::Plain(function)) => Body::Plain(function),
+            (None, ShimRun::Dynamic(function)) => Body::Dynamic(function),
+        },
+        name: test.name,
     }
-    send(&mut socket, &FromBinary::Done);
-    let mut end = String::new();
-    _ = BufReader::new(socket).read_line(&mut end);
-    std::process::exit(0);
 }

@@ -1,0 +1,98 @@
+//! Running a body once and telling how it ended.
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Mutex;
+use std::thread::ThreadId;
+
+use crate::StartMethod;
+use crate::case::{Arguments, Body, TestCase};
+use crate::observe;
+use crate::sys;
+
+use super::messages::{Bytes, ChildRecord, End};
+
+/// Runs the body on the calling thread. `arguments` are given where the body is an attached one.
+pub fn run(case: &TestCase, arguments: Option<Box<dyn Arguments>>, method: Option<StartMethod>) -> ChildRecord {
+    observe::set_start_method(method);
+    observe::take();
+    let debug = match (&arguments, method) {
+        // A forked child has the parent's own arguments; the parent has shown them.
+        (None, _) | (_, None | Some(StartMethod::Fork)) => Vec::new(),
+        (Some(arguments), _) => catch(|| arguments.debug()).unwrap_or_default(),
+    };
+    let since = sys::clock::now_ns();
+    let end = catch(|| __rust_begin_short_backtrace(|| call(case, arguments))).unwrap_or_else(|panicked| panicked);
+    let duration_us = (sys::clock::now_ns() - since) / 1000;
+    sys::end::flush_rust();
+    observe::set_start_method(None);
+    ChildRecord {
+        end,
+        duration_us,
+        observed: observe::take().into_iter().map(|(name, value)| (name, Bytes(value))).collect(),
+        arguments: debug,
+        ids: vec![std::process::id() as i32, sys::tree::thread_id()],
+    }
+}
+
+/// Calls `function`; a panic is an end of the run, not of the process.
+pub fn catch<T>(function: impl FnOnce() -> T) -> Result<T, End> {
+    panic::catch_unwind(AssertUnwindSafe(function)).map_err(|payload| End::Panicked {
+        message: message(payload.as_ref()),
+        location: LAST_PANIC
+            .try_lock()
+            .ok()
+            .and_then(|mut last| last.take())
+            .filter(|(thread, _)| *thread == std::thread::current().id())
+            .map(|(_, location)| location),
+    })
+}
+
+/// Notes where panics come from, then does what the hook did before. Once per process, before any test code.
+pub fn note_panics() {
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if let (Some(location), Ok(mut last)) = (info.location(), LAST_PANIC.try_lock()) {
+            let place = format!("{}:{}:{}", location.file(), location.line(), location.column());
+            *last = Some((std::thread::current().id(), place));
+        }
+        previous(info);
+    }));
+}
+
+/// Where the last panic came from. Never waited for: a lock inherited in a locked state costs the location only.
+static LAST_PANIC: Mutex<Option<(ThreadId, String)>> = Mutex::new(None);
+
+/// std leaves out of a short backtrace what is below a function of this name, as libtest has one: ours is no part of
+/// what the test wrote.
+#[inline(never)]
+fn __rust_begin_short_backtrace<T>(function: impl FnOnce() -> T) -> T {
+    let result = function();
+    // Keeps this frame from being replaced by the callee's.
+    std::hint::black_box(());
+    result
+}
+
+fn call(case: &TestCase, arguments: Option<Box<dyn Arguments>>) -> End {
+    let ordinary = |result: Result<(), String>| End::Returned {
+        value: crate::value::to_tokens(&()).map(Bytes).map_err(|error| crate::codec::CodecError(error.to_string())),
+        error: result.err(),
+    };
+    match (&case.body, arguments) {
+        (Body::Plain(function), _) => ordinary(function()),
+        (Body::Dynamic(function), _) => ordinary(function()),
+        (Body::Attached(_), Some(arguments)) => {
+            let returned = arguments.call();
+            End::Returned { value: returned.value.map(Bytes), error: returned.error }
+        }
+        (Body::Attached(_), None) => End::Lost("the body's arguments are missing".into()),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "a value that is not a string".to_owned(),
+    }
+}

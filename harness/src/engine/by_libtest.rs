@@ -1,0 +1,111 @@
+//! `#[xproc_harness::test]` under the toolchain's own libtest: plain `cargo test`, nextest, an editor's "run test".
+//!
+//! libtest's process has other threads and has run other tests, so the binary is executed again, with libtest's own
+//! arguments for this one test. There libtest calls the test on a thread that does nothing else than wait for it, and
+//! that thread becomes the fork server: what it forks has one thread, and libtest's has none of ours to wake.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+use crate::case::{Body, ShouldPanic, TestCase};
+use crate::protocol::Settings;
+use crate::registry::{self, Entry};
+use crate::sys::{self, stdio};
+
+use super::judge::judge;
+use super::messages::{End, Request};
+use super::role::{self, Role};
+use super::server::{self, Client};
+use super::{body, child, text};
+
+/// What the generated `#[test]` calls.
+pub fn run(entry: &'static Entry) {
+    match role::take() {
+        Role::Server(socket) => {
+            UNDER_LIBTEST.store(true, Ordering::Relaxed);
+            server::serve(socket, cases())
+        }
+        Role::Child(file) => child::spawned(file, case_at),
+        Role::Plain => once(entry),
+        Role::Standalone | Role::Runner(_) => compare(entry),
+    }
+}
+
+/// Whether this process was started through libtest, which prints to stdout before the test begins.
+pub fn is_underneath() -> bool {
+    UNDER_LIBTEST.load(Ordering::Relaxed)
+}
+
+static UNDER_LIBTEST: AtomicBool = AtomicBool::new(false);
+
+/// All `#[xproc_harness::test]`s of the binary, in the order in which they are linked.
+fn cases() -> &'static [TestCase] {
+    static CASES: OnceLock<Vec<TestCase>> = OnceLock::new();
+    CASES.get_or_init(|| registry::TESTS.iter().map(Entry::case).collect())
+}
+
+fn case_at(index: usize) -> Option<TestCase> {
+    registry::TESTS.get(index).map(Entry::case)
+}
+
+fn compare(entry: &'static Entry) {
+    let name = entry.name();
+    let cases = cases();
+    let Some(index) = cases.iter().position(|case| case.name == name) else {
+        panic!("the test `{name}` is not registered");
+    };
+    let report = judge(index, &cases[index], &Settings::default(), |request| in_clean_process(name, request));
+    let fails = report.fails(&crate::Levels::default());
+    if fails {
+        eprintln!("{}", text::block(&report));
+    }
+    let should_panic = entry.should_panic();
+    let message = match (&should_panic, report.outcomes.get("parent").map(|run| &run.outcome)) {
+        (ShouldPanic::No, _) | (_, None) => None,
+        (_, Some(crate::Outcome::Panicked { message, .. })) => Some(message.clone()),
+        (_, Some(_)) => None,
+    };
+    match (&should_panic, fails) {
+        (ShouldPanic::No, true) => panic::resume_unwind(Box::new("the start methods were compared, see above")),
+        // libtest waits for the panic that the body came to in each process.
+        (ShouldPanic::Yes | ShouldPanic::WithMessage(_), false) => {
+            panic::resume_unwind(Box::new(message.unwrap_or_default()))
+        }
+        // Without one, libtest fails the test.
+        _ => {}
+    }
+}
+
+fn in_clean_process(name: &str, request: &Request) -> std::io::Result<super::messages::Reply> {
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+    stdio::keep_on_exec(&theirs)?;
+    let role = format!("server:{}", theirs.as_raw_fd());
+    let null: OwnedFd = std::fs::OpenOptions::new().write(true).open("/dev/null")?.into();
+    let program = std::env::args_os().next().unwrap_or_default();
+    let arguments = [program, name.into(), "--exact".into(), "--nocapture".into(), "--include-ignored".into()];
+    let pid = sys::exec::with_arguments(&arguments, &role, Some(&null), None)?;
+    drop(theirs);
+    let mut client = Client::over(ours, pid);
+    let reply = client.run(request);
+    drop(client);
+    sys::tree::reap(pid);
+    reply
+}
+
+/// The body once, in this process: for a test binary that a body has started again.
+fn once(entry: &'static Entry) {
+    let case = entry.case();
+    let Body::Attached(attached) = &case.body else { return };
+    let record = body::run(&case, Some(attached.setup()), None);
+    match record.end {
+        End::Returned { error: None, value: Ok(_) } => {}
+        End::Returned { error: Some(error), .. } => panic!("{error}"),
+        End::Returned { value: Err(error), .. } => panic!("cannot serialise the returned value: {error}"),
+        End::Panicked { message, .. } => panic::resume_unwind(Box::new(message)),
+        _ => panic!("the body did not return"),
+    }
+}

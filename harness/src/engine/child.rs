@@ -1,0 +1,123 @@
+//! A child: runs the body once, reports into its region, ends. Never returns.
+
+use std::thread;
+
+use crate::case::{Arguments, Body, TestCase};
+use crate::protocol::ChildExit;
+use crate::sys;
+use crate::sys::region::Region;
+use crate::{StartMethod, value};
+
+use super::body;
+use super::messages::{Bytes, ChildOrder, ChildRecord, End};
+
+/// What the body of a child is called with.
+pub enum ChildArguments {
+    /// The parent's own, inherited with its memory.
+    Inherited(Option<Box<dyn Arguments>>),
+    /// As the codec wrote them; `None` where the body has none.
+    Encoded(Option<Bytes>),
+}
+
+/// Runs the body on the calling thread.
+pub fn run(case: &TestCase, arguments: ChildArguments, method: StartMethod, exit: ChildExit, region: &Region) -> ! {
+    let record = match ready(case, arguments) {
+        Ok(arguments) => body::run(case, arguments, Some(method)),
+        Err(end) => ChildRecord {
+            end,
+            duration_us: 0,
+            observed: Vec::new(),
+            arguments: Vec::new(),
+            ids: vec![std::process::id() as i32, sys::tree::thread_id()],
+        },
+    };
+    report(region, record);
+    match exit {
+        ChildExit::Immediate => sys::end::immediately(0),
+        ChildExit::Exit => sys::end::with_handlers(0),
+    }
+}
+
+/// As [`run`], on a new thread with the test's name and the stack size that libtest gives, while the first thread of
+/// the process is parked.
+pub fn run_on_thread(
+    case: &'static TestCase,
+    arguments: Option<Bytes>,
+    method: StartMethod,
+    exit: ChildExit,
+    region: Region,
+) -> ! {
+    let body = thread::Builder::new()
+        .name(case.name.clone())
+        .spawn(move || run(case, ChildArguments::Encoded(arguments), method, exit, &region));
+    if body.is_err() {
+        // No region is left to report into: the supervisor sees this status.
+        sys::end::silently(THREAD_FAILED);
+    }
+    loop {
+        thread::park();
+    }
+}
+
+/// The main function of a spawn child. `case` gives the n-th test.
+pub fn spawned(file: std::os::fd::OwnedFd, case: impl Fn(usize) -> Option<TestCase>) -> ! {
+    let region = Region::from_memory_file(&file);
+    drop(file);
+    let Ok(region) = region else { sys::end::silently(REGION_FAILED) };
+    let order = region.records().first().and_then(|record| value::from_tokens::<ChildOrder>(record).ok());
+    region.reset(region.header().nonce.load(std::sync::atomic::Ordering::Acquire));
+    let Some(order) = order else { sys::end::silently(REGION_FAILED) };
+    let Some(case) = case(order.case as usize).filter(|case| case.name == order.name) else {
+        sys::end::silently(REGION_FAILED)
+    };
+    // It lives as long as the process.
+    let case: &'static TestCase = Box::leak(Box::new(case));
+    body::note_panics();
+    for preload in crate::registry::PRELOADS {
+        preload();
+    }
+    run_on_thread(case, order.arguments, StartMethod::Spawn, order.exit, region)
+}
+
+/// Statuses of a child that could not even begin, beyond those that programs use.
+const THREAD_FAILED: i32 = 253;
+const REGION_FAILED: i32 = 252;
+
+fn ready(case: &TestCase, arguments: ChildArguments) -> Result<Option<Box<dyn Arguments>>, End> {
+    match (arguments, &case.body) {
+        (ChildArguments::Inherited(arguments), _) => Ok(arguments),
+        (ChildArguments::Encoded(Some(bytes)), Body::Attached(attached)) => {
+            match body::catch(|| attached.decode(case.options.codec, &bytes.0))? {
+                Ok(arguments) => Ok(Some(arguments)),
+                Err(error) => Err(End::CannotDecode(error)),
+            }
+        }
+        (ChildArguments::Encoded(None), Body::Attached(_)) => {
+            Err(End::Lost("the arguments did not reach the child".into()))
+        }
+        (ChildArguments::Encoded(_), _) => Ok(None),
+    }
+}
+
+/// Writes the report; one that is too large is replaced by a short one that says so.
+fn report(region: &Region, record: ChildRecord) {
+    let short = |reason: String| ChildRecord {
+        end: End::Lost(reason),
+        duration_us: record.duration_us,
+        observed: Vec::new(),
+        arguments: Vec::new(),
+        ids: record.ids.clone(),
+    };
+    let written = match value::to_tokens(&record) {
+        Ok(tokens) => region.append(&tokens),
+        Err(_) => false,
+    };
+    if !written {
+        let limit = region.capacity() >> 20;
+        let reason = format!("the report of the child, with its returned and observed values, exceeds {limit} MiB");
+        if let Ok(tokens) = value::to_tokens(&short(reason)) {
+            region.append(&tokens);
+        }
+    }
+    region.finish();
+}

@@ -1,0 +1,96 @@
+//! All runs of one test, by where they ran and in which attempt.
+
+use crate::StartMethod;
+use crate::case::ShouldPanic;
+
+use super::facets::Facets;
+use super::messages::{RunRecord, SetupRecord, Step};
+
+/// What has been seen of a test so far.
+#[derive(Default)]
+pub struct History {
+    /// Each with a fresh parent.
+    pub attempts: Vec<Attempt>,
+    /// The body twice in one process, where that was tried.
+    pub twice: Option<Attempt>,
+    /// Forked children with arguments that went through the codec, where that was tried.
+    pub decoded: Option<Attempt>,
+}
+
+/// The runs of one parent and of its children, in the order in which they were run.
+#[derive(Default)]
+pub struct Attempt {
+    /// What the setup gave.
+    pub setup: Option<SetupRecord>,
+    /// As the supervisors told them.
+    pub runs: Vec<RunRecord>,
+    /// What of them is compared, in the same order.
+    pub facets: Vec<Facets>,
+    /// Processes that had to be killed.
+    pub strays: u32,
+}
+
+/// Where a body ran: the parent, or the n-th child of a start method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// `None` in the parent.
+    pub method: Option<StartMethod>,
+    /// Counts the runs of the same step within an attempt.
+    pub index: usize,
+}
+
+impl Place {
+    /// `parent` or the start method's name.
+    pub fn label(self) -> &'static str {
+        self.method.map_or("parent", StartMethod::name)
+    }
+}
+
+impl Attempt {
+    /// Prepares the runs for comparison.
+    pub fn compare(&mut self, should_panic: &ShouldPanic) {
+        let ids: Vec<i32> = self.runs.iter().flat_map(|run| run.ids.iter().copied()).collect();
+        self.facets = self.runs.iter().map(|run| Facets::of(run, should_panic, &ids)).collect();
+    }
+
+    /// The place of each run.
+    pub fn places(&self) -> Vec<Place> {
+        let mut places: Vec<Place> = Vec::new();
+        for run in &self.runs {
+            let method = match run.step {
+                Step::Parent => None,
+                Step::ForkDecoded => Some(StartMethod::Fork),
+                Step::Child(method) => Some(method),
+            };
+            let index = places.iter().filter(|place| place.method == method).count();
+            places.push(Place { method, index });
+        }
+        places
+    }
+
+    /// The run at a place.
+    pub fn at(&self, place: Place) -> Option<(&RunRecord, &Facets)> {
+        let position = self.places().iter().position(|other| *other == place)?;
+        Some((&self.runs[position], &self.facets[position]))
+    }
+}
+
+impl History {
+    /// All places at which a body ran, in the order parent, fork, spawn, forkserver.
+    pub fn places(&self) -> Vec<Place> {
+        let mut places: Vec<Place> = self.attempts.iter().flat_map(Attempt::places).collect();
+        places.sort();
+        places.dedup();
+        places
+    }
+
+    /// What was seen at a place, one for each attempt that has it.
+    pub fn series(&self, place: Place) -> Vec<&Facets> {
+        self.attempts.iter().filter_map(|attempt| Some(attempt.at(place)?.1)).collect()
+    }
+
+    /// The first attempt.
+    pub fn first(&self) -> &Attempt {
+        &self.attempts[0]
+    }
+}

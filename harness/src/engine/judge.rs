@@ -1,0 +1,145 @@
+//! One test from its first attempt to its verdict: what is run, and what is run again before anything is said.
+//!
+//! A test whose runs agree is done after one attempt. Only one that differs pays for more: a fresh parent with the
+//! children in the opposite order, the body twice in one process, children with decoded arguments.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::case::TestCase;
+use crate::protocol::Settings;
+use crate::{Levels, StartMethod, TestReport};
+
+use super::history::{Attempt, History};
+use super::messages::{Reply, Request, RunRecord, Step};
+use super::parent::lost;
+use super::report;
+use super::verdict;
+
+/// What is in force for one test: the attribute over the settings of the run.
+pub struct Terms {
+    /// The start methods.
+    pub methods: Vec<StartMethod>,
+    /// For each run.
+    pub timeout: Duration,
+    /// Of the lints.
+    pub levels: Levels,
+    /// Whether the parent runs the body before it starts children.
+    pub warm: bool,
+    /// Of the run.
+    settings: Settings,
+}
+
+impl Terms {
+    /// Of a test.
+    pub fn of(case: &TestCase, settings: &Settings) -> Terms {
+        let options = &case.options;
+        let mut own = Levels::default();
+        for (lint, level) in options.levels {
+            own.set(*lint, *level);
+        }
+        Terms {
+            methods: options.methods.map_or_else(|| settings.methods.clone(), <[StartMethod]>::to_vec),
+            timeout: options.timeout.unwrap_or(Duration::from_millis(settings.timeout_ms)),
+            levels: settings.levels.overlaid(&own),
+            warm: options.warm.unwrap_or(!case.has_setup()),
+            settings: settings.clone(),
+        }
+    }
+
+    /// The steps of an attempt. Forked children come in pairs: what siblings share shows in the second only.
+    fn steps(&self, reversed: bool) -> Vec<Step> {
+        let mut children = Vec::new();
+        for method in &self.methods {
+            children.push(Step::Child(*method));
+            if *method == StartMethod::Fork {
+                children.push(Step::Child(*method));
+            }
+        }
+        if reversed {
+            children.reverse();
+        }
+        // A parent that does not warm itself up runs the body last.
+        children.insert(if self.warm { 0 } else { children.len() }, Step::Parent);
+        children
+    }
+}
+
+/// Runs a test, as often as it takes, through `run`: the steps of one fresh parent. Its error means that the fork
+/// server was lost.
+pub fn judge(
+    index: usize,
+    case: &TestCase,
+    settings: &Settings,
+    mut run: impl FnMut(&Request) -> io::Result<Reply>,
+) -> TestReport {
+    let began = Instant::now();
+    let terms = Terms::of(case, settings);
+    let mut attempt = |steps: Vec<Step>| attempt(index, case, &terms, steps, &mut run);
+
+    let mut history = History::default();
+    history.attempts.push(attempt(terms.steps(false)));
+    let setup_failed = history.first().setup.as_ref().is_some_and(|setup| setup.failed.is_some());
+    if !setup_failed && !verdict::agree(history.first(), case, &terms) {
+        history.attempts.push(attempt(terms.steps(true)));
+        if verdict::unsteady(&history) {
+            history.attempts.push(attempt(terms.steps(false)));
+        }
+        // The control: a body that runs only once in a process differs in a forked child for that reason alone.
+        if terms.warm && !case.has_setup() {
+            history.twice = Some(attempt(vec![Step::Parent, Step::Parent]));
+        }
+        if case.has_setup() {
+            let mut steps = vec![Step::ForkDecoded, Step::ForkDecoded];
+            if terms.warm {
+                steps.insert(0, Step::Parent);
+            }
+            history.decoded = Some(attempt(steps));
+        }
+    }
+    let judgement = verdict::conclude(&history, case, &terms);
+    report::of_test(case, &history, judgement, began.elapsed())
+}
+
+/// One fresh parent. Where it does not survive a step, the steps after it are run by another one.
+fn attempt(
+    index: usize,
+    case: &TestCase,
+    terms: &Terms,
+    steps: Vec<Step>,
+    run: &mut impl FnMut(&Request) -> io::Result<Reply>,
+) -> Attempt {
+    let mut attempt = Attempt::default();
+    let mut left = steps;
+    while !left.is_empty() {
+        let request = Request {
+            case: index as u32,
+            name: case.name.clone(),
+            steps: left.clone(),
+            timeout_ms: terms.timeout.as_millis() as u64,
+            child_exit: case.options.exit.unwrap_or(terms.settings.child_exit),
+        };
+        let reply = run(&request).unwrap_or_else(|error| Reply {
+            runs: vec![server_lost(left[0], &error)],
+            ..Reply::default()
+        });
+        attempt.strays += reply.strays;
+        let setup_failed = reply.setup.as_ref().is_some_and(|setup| setup.failed.is_some());
+        attempt.setup = attempt.setup.or(reply.setup);
+        if setup_failed {
+            break;
+        }
+        let mut runs = reply.runs;
+        if runs.is_empty() {
+            runs.push(lost(left[0], "the parent ended without a report".into()));
+        }
+        left.drain(..runs.len().min(left.len()));
+        attempt.runs.extend(runs);
+    }
+    attempt.compare(&case.should_panic);
+    attempt
+}
+
+fn server_lost(step: Step, error: &io::Error) -> RunRecord {
+    lost(step, format!("the fork server is gone: {error}"))
+}

@@ -1,0 +1,217 @@
+//! What the runner, the fork servers, the parents and the children of a test say to each other.
+//!
+//! They are processes of one executable, so the format may change with every build: the native codec's token stream.
+//! What a child says is decoded with that codec's caps and is never read back into a type of the user's.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::StartMethod;
+use crate::codec::CodecError;
+use crate::protocol::ChildExit;
+
+/// One thing that a parent does, in the order it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Step {
+    /// Run the body in the parent itself.
+    Parent,
+    /// In a child made by a start method.
+    Child(StartMethod),
+    /// In a forked child, with arguments that went through the codec: tells what the round trip does from what is
+    /// inherited.
+    ForkDecoded,
+}
+
+/// From the runner to a fork server: run these steps in one fresh parent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The test's place in the list, which is the same in all processes of an executable.
+    pub case: u32,
+    /// Its name, to be sure.
+    pub name: String,
+    /// What the parent does.
+    pub steps: Vec<Step>,
+    /// For each run of the body.
+    pub timeout_ms: u64,
+    /// How children end.
+    pub child_exit: ChildExit,
+}
+
+/// From a fork server to the runner.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Reply {
+    /// What the setup gave; `None` where it was not reached.
+    pub setup: Option<SetupRecord>,
+    /// One for each step that was reached, in order.
+    pub runs: Vec<RunRecord>,
+    /// Processes that were left running and had to be killed.
+    pub strays: u32,
+}
+
+/// From a parent to its fork server, one after another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ParentRecord {
+    /// After the setup.
+    Setup(SetupRecord),
+    /// After a step in a child.
+    Child(RunRecord),
+    /// After a step in the parent itself, whose output the fork server has.
+    Here {
+        /// How many boundaries were in the output before the body began.
+        segment: u32,
+        /// The run.
+        run: RunRecord,
+    },
+}
+
+/// What the setup gave.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SetupRecord {
+    /// A setup that did not return.
+    pub failed: Option<End>,
+    /// The arguments as a child gets them.
+    pub encoded: Option<Result<Bytes, CodecError>>,
+    /// Each argument as `{:?}` prints it.
+    pub debug: Vec<Option<String>>,
+}
+
+/// What came of one run of the body, as its supervisor tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Which step it was.
+    pub step: Step,
+    /// How it ended.
+    pub end: End,
+    /// From the start of the body to its end.
+    pub duration_us: u64,
+    /// What it wrote.
+    pub stdout: Captured,
+    /// What it wrote.
+    pub stderr: Captured,
+    /// Values given to `observe!`.
+    pub observed: Vec<(String, Bytes)>,
+    /// Each argument as `{:?}` prints it after it was read back.
+    pub arguments: Vec<Option<String>>,
+    /// The process and the thread of the body, whose numbers do not count in a comparison.
+    pub ids: Vec<i32>,
+}
+
+/// What a child itself reports of its run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChildRecord {
+    /// How the body ended.
+    pub end: End,
+    /// See [`RunRecord::duration_us`].
+    pub duration_us: u64,
+    /// See [`RunRecord::observed`].
+    pub observed: Vec<(String, Bytes)>,
+    /// See [`RunRecord::arguments`].
+    pub arguments: Vec<Option<String>>,
+    /// See [`RunRecord::ids`].
+    pub ids: Vec<i32>,
+}
+
+/// What a child made by exec is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChildOrder {
+    /// As in [`Request`].
+    pub case: u32,
+    /// As in [`Request`].
+    pub name: String,
+    /// How it ends.
+    pub exit: ChildExit,
+    /// The arguments; `None` where the body has none.
+    pub arguments: Option<Bytes>,
+}
+
+/// How a run of a body ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum End {
+    /// It returned.
+    Returned {
+        /// The value's tokens.
+        value: Result<Bytes, CodecError>,
+        /// It returned an `Err`, which prints like this.
+        error: Option<String>,
+    },
+    /// It panicked.
+    Panicked {
+        /// The message.
+        message: String,
+        /// `file:line:column`.
+        location: Option<String>,
+    },
+    /// The arguments could not be read back.
+    CannotDecode(CodecError),
+    /// The process ended with this status before the body did.
+    Exited(i32),
+    /// A signal of this number ended the process.
+    Signaled(i32),
+    /// It was killed when the time was up.
+    TimedOut {
+        /// Since the body began.
+        after_ms: u64,
+    },
+    /// It was killed when it was proven that it would never go on.
+    Deadlocked {
+        /// Since the body began.
+        after_ms: u64,
+        /// What each thread waits on.
+        threads: Vec<ThreadWait>,
+    },
+    /// There is no result that can be trusted.
+    Lost(String),
+}
+
+/// A thread that waits for a word of memory to change, without a time limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadWait {
+    /// Its name as the system has it.
+    pub name: String,
+    /// The word's address.
+    pub address: u64,
+}
+
+/// What was written to a stream: all of it, or its beginning and its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// The beginning.
+    pub head: Bytes,
+    /// The end, where not all is kept.
+    pub tail: Bytes,
+    /// Bytes in all.
+    pub total: u64,
+    /// Of all bytes, so that parts that are not kept count in a comparison.
+    pub hash: u64,
+}
+
+/// Bytes, sent as such.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Bytes;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
+                Ok(Bytes(bytes))
+            }
+        }
+        deserializer.deserialize_byte_buf(Visitor)
+    }
+}

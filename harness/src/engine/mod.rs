@@ -1,0 +1,43 @@
+//! The engine: runs bodies in processes made by every start method, compares, and says what it found.
+//!
+//! The stages of one test, in order: [`runner`] (or [`by_libtest`]) takes it to [`judge`], which has [`server`]s run
+//! attempts. A server forks the [`parent`], which forks or executes each [`child`]; both watch by [`supervise`].
+//! What comes back is turned into [`facets`], collected in a [`history`], and concluded upon by [`verdict`].
+
+mod body;
+pub mod by_libtest;
+mod capture;
+mod child;
+mod deadlock;
+mod facets;
+mod history;
+mod judge;
+mod messages;
+mod parent;
+mod report;
+mod role;
+mod runner;
+mod selection;
+mod server;
+mod servers;
+mod supervise;
+mod text;
+mod verdict;
+
+use crate::case::TestCase;
+
+use role::Role;
+
+/// Plays the part that this process was started for. Returns only if it is to behave as a plain test binary: started
+/// again by a test body. Must be called while the process has a single thread.
+pub fn enter(count: usize, case: impl Fn(usize) -> TestCase) {
+    // They live as long as the process, in all processes that are forked from it.
+    let all = || -> &'static [TestCase] { (0..count).map(&case).collect::<Vec<_>>().leak() };
+    match role::take() {
+        Role::Plain => {}
+        Role::Standalone => runner::standalone(all()),
+        Role::Runner(socket) => runner::attached(all(), socket),
+        Role::Server(socket) => server::serve(socket, all()),
+        Role::Child(file) => child::spawned(file, |index| (index < count).then(|| case(index))),
+    }
+}

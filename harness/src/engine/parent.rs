@@ -1,0 +1,411 @@
+//! The parent of one test: runs the setup, then its steps one after another, and reports each as it is done.
+//!
+//! Everything happens on one thread with the test's name, from which the children are forked, so that they inherit
+//! its thread-locals. The only other thread of ours is the first one, parked. While a body runs, no descriptor of
+//! ours is open here.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use nix::unistd::Pid;
+
+use crate::case::{Arguments, Body, TestCase};
+use crate::sys::clock::now_ns;
+use crate::sys::fork::{Fork, fork};
+use crate::sys::region::Region;
+use crate::sys::tree::Status;
+use crate::sys::signals::ChildStatuses;
+use crate::sys::{self, stdio};
+use crate::{StartMethod, value};
+
+use super::body;
+use super::capture::Capture;
+use super::child::{self, ChildArguments};
+use super::messages::{
+    Bytes, Captured, ChildOrder, ChildRecord, End, ParentRecord, Request, RunRecord, SetupRecord, Step,
+};
+use super::supervise::{Cut, Ended, Policy, Watched, supervise};
+
+/// What a parent asks of its fork server.
+pub mod ask {
+    /// Nothing.
+    pub const NOTHING: u32 = 0;
+    /// Take what is in the streams as belonging to what came before.
+    pub const BOUNDARY: u32 = 1;
+    /// Make a `forkserver` child and supervise it; its record follows the parent's own.
+    pub const CHILD: u32 = 2;
+}
+
+/// Bytes that the report of one child may have.
+pub const CHILD_CAPACITY: usize = 24 << 20;
+
+/// The main function of a parent: the calling thread is parked, another one does the work.
+pub fn main(case: &'static TestCase, request: &Request, region: &Region, server: Pid) -> ! {
+    // Children report elsewhere: what the parent has seen is out of their reach.
+    region.inherit(false);
+    thread::scope(|scope| {
+        let mut parent = Parent {
+            case,
+            request,
+            region,
+            server,
+            streams: [stdio::identity(stdio::STDOUT), stdio::identity(stdio::STDERR)],
+            boundaries: 0,
+            encoded: None,
+        };
+        let body = thread::Builder::new().name(case.name.clone()).spawn_scoped(scope, move || {
+            parent.work();
+            region.finish();
+        });
+        if body.is_err() {
+            sys::end::silently(THREAD_FAILED);
+        }
+        // The end of the scope parks this thread until the other is done with its own destructors, which run as they
+        // do under libtest.
+    });
+    sys::end::immediately(0)
+}
+
+const THREAD_FAILED: i32 = 253;
+
+struct Parent<'a> {
+    case: &'static TestCase,
+    request: &'a Request,
+    /// Not mapped in children.
+    region: &'a Region,
+    server: Pid,
+    /// What the standard streams were open on at the start: a body may have put something else there.
+    streams: [Option<(u64, u64)>; 2],
+    /// How many the fork server was asked to make in what this process writes.
+    boundaries: u32,
+    /// The arguments as a child gets them.
+    encoded: Option<Bytes>,
+}
+
+impl Parent<'_> {
+    fn work(&mut self) {
+        let mut arguments = None;
+        if let Body::Attached(attached) = &self.case.body {
+            let record = match self.in_body(|| body::catch(|| attached.setup())) {
+                Err(end) => SetupRecord { failed: Some(end), ..SetupRecord::default() },
+                Ok(prepared) => self.prepare(&**arguments.insert(prepared)),
+            };
+            sys::end::flush_rust();
+            let failed = record.failed.is_some();
+            self.tell(&ParentRecord::Setup(record));
+            if failed {
+                return;
+            }
+        }
+        for (index, step) in self.request.steps.iter().enumerate() {
+            self.region.header().step.store(index as u32, Ordering::Release);
+            let record = match step {
+                Step::Parent => self.run_here(index, &mut arguments),
+                Step::Child(StartMethod::Fork) => ParentRecord::Child(self.fork(*step, &mut arguments)),
+                Step::ForkDecoded => ParentRecord::Child(self.fork(*step, &mut None)),
+                Step::Child(StartMethod::Spawn) => ParentRecord::Child(self.spawn()),
+                Step::Child(StartMethod::ForkServer) => {
+                    // The fork server keeps the record.
+                    self.ask(ask::CHILD);
+                    continue;
+                }
+            };
+            self.tell(&record);
+        }
+        self.region.header().step.store(self.request.steps.len() as u32, Ordering::Release);
+    }
+
+    /// Serialises the arguments before any body runs, which may change what they share.
+    fn prepare(&mut self, arguments: &dyn Arguments) -> SetupRecord {
+        let goes_through_codec = |step: &Step| !matches!(step, Step::Parent | Step::Child(StartMethod::Fork));
+        let encoded = self
+            .request
+            .steps
+            .iter()
+            .any(goes_through_codec)
+            .then(|| body::catch(|| arguments.encode(self.case.options.codec)));
+        let encoded = match encoded {
+            None => None,
+            Some(Ok(result)) => Some(result.map(Bytes)),
+            Some(Err(end)) => return SetupRecord { failed: Some(end), ..SetupRecord::default() },
+        };
+        let debug = body::catch(|| arguments.debug()).unwrap_or_default();
+        self.encoded = encoded.clone().and_then(Result::ok);
+        SetupRecord { failed: None, encoded, debug }
+    }
+
+    fn run_here(&mut self, index: usize, arguments: &mut Option<Box<dyn Arguments>>) -> ParentRecord {
+        // What the setup and leftovers of earlier steps wrote is not this run's.
+        if index > 0 || self.case.has_setup() {
+            self.boundary();
+        }
+        let segment = self.boundaries;
+        // Only a later step in this process needs the arguments again: children that go through the codec do not.
+        let needed = |step: &Step| matches!(step, Step::Parent | Step::Child(StartMethod::Fork));
+        let arguments = match arguments {
+            Some(kept) if self.request.steps[index + 1..].iter().any(needed) => kept.duplicate(),
+            _ => arguments.take(),
+        };
+        let record = self.in_body(|| body::run(self.case, arguments, None));
+        // Threads that go on may write at any time; without one, nothing can come after the body's own end.
+        if sys::tree::thread_count().is_none_or(|count| count > 2) {
+            self.boundary();
+        }
+        ParentRecord::Here { segment, run: complete(Step::Parent, record, Captured::default(), Captured::default()) }
+    }
+
+    fn boundary(&mut self) {
+        self.ask(ask::BOUNDARY);
+        self.boundaries += 1;
+    }
+
+    fn fork(&mut self, step: Step, arguments: &mut Option<Box<dyn Arguments>>) -> RunRecord {
+        let started = || -> nix::Result<_> {
+            let region = Region::anonymous(CHILD_CAPACITY)?;
+            region.reset(nonce());
+            let pipes = Pipes::new(&self.streams)?;
+            Ok((region, pipes))
+        };
+        let (region, pipes) = match started() {
+            Ok(started) => started,
+            Err(error) => return lost(step, format!("cannot prepare a fork child: {}", error.desc())),
+        };
+        sys::end::flush_rust();
+        let child = match fork() {
+            Ok(Fork::Parent { child }) => child,
+            Ok(Fork::Child) => {
+                pipes.enter();
+                let arguments = match step {
+                    Step::ForkDecoded => ChildArguments::Encoded(self.encoded.take()),
+                    _ => ChildArguments::Inherited(arguments.take()),
+                };
+                child::run(self.case, arguments, StartMethod::Fork, self.request.child_exit, &region)
+            }
+            Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
+        };
+        self.watch(step, child, region, pipes)
+    }
+
+    fn spawn(&mut self) -> RunRecord {
+        let step = Step::Child(StartMethod::Spawn);
+        let started = || -> Result<_, String> {
+            let describe = |error: nix::Error| format!("cannot prepare a spawn child: {}", error.desc());
+            let (region, file) = Region::in_memory_file(CHILD_CAPACITY).map_err(describe)?;
+            region.reset(nonce());
+            let order = ChildOrder {
+                case: self.request.case,
+                name: self.request.name.clone(),
+                exit: self.request.child_exit,
+                arguments: self.encoded.clone(),
+            };
+            let order = value::to_tokens(&order).map_err(|error| error.to_string())?;
+            if !region.append(&order) {
+                return Err(format!("the arguments of the body exceed {} MiB", CHILD_CAPACITY >> 20));
+            }
+            let pipes = Pipes::new(&self.streams).map_err(describe)?;
+            stdio::keep_on_exec(&file).map_err(describe)?;
+            sys::end::flush_rust();
+            let role = format!("child:{}", file.as_raw_fd());
+            let pid = sys::exec::again(&role, pipes.write(0), pipes.write(1))
+                .map_err(|error| format!("cannot execute the test binary: {}", error.desc()))?;
+            Ok((pid, region, pipes))
+        };
+        match started() {
+            Ok((pid, region, pipes)) => self.watch(step, pid, region, pipes),
+            Err(reason) => lost(step, reason),
+        }
+    }
+
+    fn watch(&self, step: Step, pid: Pid, region: Region, pipes: Pipes) -> RunRecord {
+        let _statuses = ChildStatuses::keep();
+        self.region.header().progress.store(now_ns(), Ordering::Release);
+        let timeout = Duration::from_millis(self.request.timeout_ms);
+        supervise_child(step, pid, region, pipes, timeout, None)
+    }
+
+    /// Runs test code: the fork server keeps the time meanwhile.
+    fn in_body<T>(&self, function: impl FnOnce() -> T) -> T {
+        let header = self.region.header();
+        header.body_since.store(now_ns(), Ordering::Release);
+        let result = function();
+        header.progress.store(now_ns(), Ordering::Release);
+        header.body_since.store(0, Ordering::Release);
+        result
+    }
+
+    fn ask(&self, what: u32) {
+        let header = self.region.header();
+        let answers = header.answers.load(Ordering::Acquire);
+        header.request.store(what, Ordering::Release);
+        sys::signals::ring(self.server);
+        while header.answers.load(Ordering::Acquire) == answers {
+            sys::futex::wait(&header.answers, answers, Duration::from_secs(1));
+        }
+    }
+
+    fn tell(&self, record: &ParentRecord) {
+        if value::to_tokens(record).is_ok_and(|tokens| self.region.append(&tokens)) {
+            return;
+        }
+        let reason = || "the report of the run is too large".to_owned();
+        let short = match record {
+            ParentRecord::Setup(_) => ParentRecord::Setup(SetupRecord {
+                failed: Some(End::Lost("the arguments are too large".into())),
+                ..SetupRecord::default()
+            }),
+            ParentRecord::Child(run) => ParentRecord::Child(lost(run.step, reason())),
+            ParentRecord::Here { segment, run } => {
+                ParentRecord::Here { segment: *segment, run: lost(run.step, reason()) }
+            }
+        };
+        if let Ok(tokens) = value::to_tokens(&short) {
+            self.region.append(&tokens);
+        }
+    }
+}
+
+/// Pipes that capture the standard streams of a child, in place of the parent's own.
+pub struct Pipes([Option<(OwnedFd, OwnedFd)>; 2]);
+
+impl Pipes {
+    /// A stream that the body has closed or redirected since it was `expected` is left as it is: a real child would
+    /// inherit that.
+    pub fn new(expected: &[Option<(u64, u64)>; 2]) -> nix::Result<Pipes> {
+        let pipe = |number: i32, expected: &Option<(u64, u64)>| {
+            let ours = expected.is_some() && stdio::identity(number) == *expected;
+            ours.then(stdio::capture_pipe).transpose()
+        };
+        Ok(Pipes([pipe(stdio::STDOUT, &expected[0])?, pipe(stdio::STDERR, &expected[1])?]))
+    }
+
+    /// Both streams, whatever they are open on.
+    pub fn both() -> nix::Result<Pipes> {
+        Ok(Pipes([Some(stdio::capture_pipe()?), Some(stdio::capture_pipe()?)]))
+    }
+
+    /// In the child: the pipes become its streams, and nothing else of them stays open.
+    pub fn enter(self) {
+        let [stdout, stderr] = self.0;
+        for (pipe, number) in [(stdout, stdio::STDOUT), (stderr, stdio::STDERR)] {
+            if let Some((_, write)) = pipe {
+                // Both descriptors are open, so dup2 has nothing to fail on.
+                let _ = stdio::redirect(&write, number);
+            }
+        }
+    }
+
+    /// The end that the child writes to.
+    pub fn write(&self, stream: usize) -> Option<&OwnedFd> {
+        self.0[stream].as_ref().map(|(_, write)| write)
+    }
+
+    /// In the watcher: the ends to read from. The others are closed.
+    pub fn read(self) -> [Option<OwnedFd>; 2] {
+        self.0.map(|pipe| pipe.map(|(read, _)| read))
+    }
+}
+
+/// Watches a child and puts together what it reported and what was seen of it.
+pub fn supervise_child(
+    step: Step,
+    pid: Pid,
+    region: Region,
+    pipes: Pipes,
+    timeout: Duration,
+    client: Option<BorrowedFd<'_>>,
+) -> RunRecord {
+    let began = now_ns();
+    let nonce = region.header().nonce.load(Ordering::Acquire);
+    let mut policy = ChildPolicy { deadline: began.saturating_add(timeout.as_nanos() as u64), client };
+    let [stdout, stderr] = pipes.read();
+    let ended = supervise(Watched { pid, stdout, stderr, leads_group: false }, &mut policy);
+    let after_ms = (now_ns() - began) / 1_000_000;
+    let complete = region.is_complete(nonce);
+    let reported = complete.then(|| value::from_tokens(region.records().first()?).ok()).flatten();
+    match ended {
+        Ok(ended) => put_together(step, ended, reported, after_ms, pid),
+        Err(error) => lost(step, format!("cannot watch the child: {}", error.desc())),
+    }
+}
+
+struct ChildPolicy<'a> {
+    deadline: u64,
+    client: Option<BorrowedFd<'a>>,
+}
+
+impl Policy for ChildPolicy<'_> {
+    fn deadline_ns(&self) -> u64 {
+        self.deadline
+    }
+
+    fn runs_body(&self) -> bool {
+        true
+    }
+
+    fn serve(&mut self, _: &mut Capture, _: &mut Capture) {}
+
+    fn client(&self) -> Option<BorrowedFd<'_>> {
+        self.client
+    }
+}
+
+/// A child counts as returned only if it reported so and then ended as it should: one that reports and is killed, or
+/// ends with another status, has not come to its end.
+fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_ms: u64, pid: Pid) -> RunRecord {
+    let end = match (ended.cut, ended.status) {
+        (Some(Cut::TimedOut), _) => Some(End::TimedOut { after_ms }),
+        (Some(Cut::Deadlocked(threads)), _) => Some(End::Deadlocked { after_ms, threads }),
+        (Some(Cut::ClientGone), _) => Some(End::Lost("the run was ended".into())),
+        (None, Some(Status::Signaled(signal))) => Some(End::Signaled(signal)),
+        (None, Some(Status::Exited(code))) if code != 0 || reported.is_none() => Some(End::Exited(code)),
+        (None, _) if reported.is_none() => Some(End::Lost("the child ended without a report".into())),
+        (None, _) => None,
+    };
+    let mut record = reported.unwrap_or_else(|| ChildRecord {
+        end: End::Lost(String::new()),
+        duration_us: after_ms * 1000,
+        observed: Vec::new(),
+        arguments: Vec::new(),
+        ids: unreported_ids(pid),
+    });
+    if let Some(end) = end {
+        record.end = end;
+    }
+    complete(step, record, ended.stdout, ended.stderr)
+}
+
+fn complete(step: Step, record: ChildRecord, stdout: Captured, stderr: Captured) -> RunRecord {
+    let ChildRecord { end, duration_us, observed, arguments, ids } = record;
+    RunRecord { step, end, duration_us, stdout, stderr, observed, arguments, ids }
+}
+
+/// Of a process that could not tell the number of its body's thread, which was made soon after it.
+pub fn unreported_ids(pid: Pid) -> Vec<i32> {
+    (0..16).map(|offset| pid.as_raw() + offset).collect()
+}
+
+/// A run that gave no result.
+pub fn lost(step: Step, reason: String) -> RunRecord {
+    RunRecord {
+        step,
+        end: End::Lost(reason),
+        duration_us: 0,
+        stdout: Captured::default(),
+        stderr: Captured::default(),
+        observed: Vec::new(),
+        arguments: Vec::new(),
+        ids: Vec::new(),
+    }
+}
+
+/// A number that a child of another run does not know.
+pub fn nonce() -> u64 {
+    use std::hash::{DefaultHasher, Hasher};
+    // Not `RandomState`: its keys are a thread-local of the test's thread, which children inherit.
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(now_ns());
+    hasher.write_u32(std::process::id());
+    hasher.finish() | 1
+}

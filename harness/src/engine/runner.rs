@@ -1,0 +1,174 @@
+//! The runner: the test binary as its user starts it, with libtest's command line. Its worker threads have each test
+//! judged through a fork server; what they find goes to `cargo-xproc`, or to libtest-mimic's own output.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::case::TestCase;
+use crate::outcome::TestReport;
+use crate::protocol::{FromBinary, PROTOCOL, Settings, ToBinary};
+use crate::sys;
+
+use super::judge::judge;
+use super::selection::Selection;
+use super::servers::Servers;
+use super::{report, text};
+
+/// Holds [`Settings`] as JSON for a test binary that is started by hand or by nextest.
+const SETTINGS_VARIABLE: &str = "__XPROC_SETTINGS";
+
+/// The main function of a test binary that nobody listens to: libtest's output and exit status.
+pub fn standalone(cases: &'static [TestCase]) -> ! {
+    let settings = sys::environment::take(SETTINGS_VARIABLE)
+        .and_then(|json| serde_json::from_str(json.to_str()?).ok())
+        .unwrap_or_default();
+    let selection = Selection::from_args();
+    if selection.arguments.list {
+        selection.list(cases);
+        process::exit(0);
+    }
+    let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
+    let threads = threads(&selection.arguments, &settings);
+    let servers = Arc::new(start_servers(chosen.len().min(threads), cases));
+    let run = Run { cases, settings, servers: servers.clone(), stopped: Arc::default() };
+    let trials = chosen.into_iter().map(|index| {
+        let run = run.clone();
+        let case = &cases[index];
+        Trial::test(case.name.clone(), move || match run.judge(index) {
+            Some(report) if report.fails(&run.settings.levels) => Err(Failed::from(text::block(&report))),
+            _ => Ok(()),
+        })
+        .with_ignored_flag(case.ignore.is_some())
+    });
+    let arguments = Arguments { test_threads: Some(threads), ..selection.arguments };
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    drop(servers);
+    run.servers.close();
+    sys::tree::wait_for_children();
+    conclusion.exit()
+}
+
+/// The main function of a test binary that `cargo-xproc` started.
+pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
+    let selection = Selection::from_args();
+    let mut writer = UnixStream::from(socket);
+    let Ok(reader) = writer.try_clone() else { process::exit(FAULT) };
+    let mut messages = BufReader::new(reader).lines();
+    let tests = cases.iter().map(|case| selection.entry(case)).collect();
+    if tell(&mut writer, &FromBinary::Hello { protocol: PROTOCOL, tests }).is_err() {
+        process::exit(FAULT);
+    }
+    let first = messages.next().and_then(Result::ok).and_then(|line| serde_json::from_str(&line).ok());
+    let Some(ToBinary::Run { settings }) = first else { process::exit(0) };
+
+    let chosen: Vec<usize> = (0..cases.len())
+        .filter(|index| {
+            let case = &cases[*index];
+            settings.only.as_ref().map_or(selection.entry(case).selected, |only| only.contains(&case.name))
+        })
+        .collect();
+    let threads = threads(&selection.arguments, &settings);
+    let runs_all = settings.only.is_some();
+    let run = Run {
+        cases,
+        servers: Arc::new(start_servers(chosen.len().min(threads), cases)),
+        settings,
+        stopped: Arc::default(),
+    };
+    let writer = Arc::new(Mutex::new(writer));
+    let listener = run.clone();
+    thread::spawn(move || {
+        // A message is `Stop`; an end without one means that nobody listens any more.
+        let stop = messages.next().is_some();
+        listener.stop();
+        if !stop {
+            sys::tree::wait_for_children();
+            process::exit(FAULT);
+        }
+        messages.for_each(drop);
+    });
+    let trials = chosen.into_iter().map(|index| {
+        let (run, writer) = (run.clone(), writer.clone());
+        let ignored = !runs_all && !selection.runs(&cases[index]);
+        Trial::test(cases[index].name.clone(), move || {
+            let say = |message: &FromBinary| {
+                let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                // Nobody listens any more: the listener's thread ends the process.
+                let _ = tell(&mut writer, message);
+            };
+            if ignored {
+                say(&FromBinary::Finished { report: Box::new(report::of_ignored(&run.cases[index])) });
+                return Ok(());
+            }
+            if run.stopped.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            say(&FromBinary::Started { name: run.cases[index].name.clone() });
+            if let Some(report) = run.judge(index) {
+                if run.settings.fail_fast && report.fails(&run.settings.levels) {
+                    run.stopped.store(true, Ordering::Release);
+                }
+                say(&FromBinary::Finished { report: Box::new(report) });
+            }
+            Ok(())
+        })
+    });
+    let arguments = Arguments { test_threads: Some(threads), quiet: true, ..Arguments::default() };
+    // Its conclusion is about its own trials, which all pass: the messages say what came of the tests.
+    let _ = libtest_mimic::run(&arguments, trials.collect());
+    run.servers.close();
+    sys::tree::wait_for_children();
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = tell(&mut writer, &FromBinary::Done);
+    process::exit(0)
+}
+
+/// The status of a runner that cannot do its work.
+const FAULT: i32 = 70;
+
+#[derive(Clone)]
+struct Run {
+    cases: &'static [TestCase],
+    settings: Settings,
+    servers: Arc<Servers>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Run {
+    /// `None` where the run was stopped meanwhile.
+    fn judge(&self, index: usize) -> Option<TestReport> {
+        let report = judge(index, &self.cases[index], &self.settings, |request| self.servers.run(request));
+        let ended = self.stopped.load(Ordering::Acquire) && !self.settings.fail_fast;
+        (!ended).then_some(report)
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.servers.close();
+    }
+}
+
+fn start_servers(count: usize, cases: &'static [TestCase]) -> Servers {
+    Servers::fork(count, cases).unwrap_or_else(|error| {
+        eprintln!("error: cannot start a fork server: {}", error.desc());
+        process::exit(FAULT)
+    })
+}
+
+fn threads(arguments: &Arguments, settings: &Settings) -> usize {
+    let default = || thread::available_parallelism().map_or(1, Into::into);
+    settings.test_threads.or(arguments.test_threads).unwrap_or_else(default).max(1)
+}
+
+fn tell(writer: &mut UnixStream, message: &FromBinary) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    writer.write_all(&line)
+}

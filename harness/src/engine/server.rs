@@ -1,0 +1,389 @@
+//! A fork server: clean and single-threaded, made before any test code runs. It runs one test at a time for its
+//! client, the runner: forks the parent and the `forkserver` child, watches both, and leaves nothing of them behind.
+//!
+//! There is one server for each test that may run at the same time. It is the subreaper of all that its test starts,
+//! so what is left as its child after a test belongs to that test.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::SigSet;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::unistd::Pid;
+
+use crate::case::TestCase;
+use crate::sys::clock::now_ns;
+use crate::sys::fork::{Fork, fork};
+use crate::sys::region::Region;
+use crate::sys::tree::Status;
+use crate::sys::{self, stdio};
+use crate::{StartMethod, value};
+
+use super::body;
+use super::capture::Capture;
+use super::child;
+use super::messages::{Captured, End, ParentRecord, Reply, Request, RunRecord, SetupRecord, Step};
+use super::parent::{self, CHILD_CAPACITY, Pipes, ask, lost, nonce, supervise_child};
+use super::supervise::{Cut, Ended, Policy, Watched, supervise};
+
+/// Bytes that the reports of a parent may have.
+const PARENT_CAPACITY: usize = 96 << 20;
+/// How long a parent may take for what is ours: starting and ending processes.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long a parent may take to end once it has reported all: destructors of the test's thread.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// The client's side.
+pub struct Client {
+    socket: UnixStream,
+    /// The server's process.
+    pub pid: Pid,
+}
+
+impl Client {
+    /// Forks a server off the calling process, which has a single thread. The child serves until its client hangs up.
+    pub fn fork(cases: &'static [TestCase], others: &[Client]) -> nix::Result<Client> {
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+        match fork()? {
+            Fork::Parent { child } => Ok(Client { socket: ours.into(), pid: child }),
+            Fork::Child => {
+                drop(ours);
+                for other in others {
+                    // The process ends without returning from here: nothing owns this copy any more.
+                    let _ = nix::unistd::close(other.socket.as_raw_fd());
+                }
+                serve(theirs, cases)
+            }
+        }
+    }
+
+    /// Starts a server in place of one that died: by exec, since the calling process has several threads.
+    pub fn execute() -> nix::Result<Client> {
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+        // Another thread may fork between these two: its child then holds the socket for as long as its test runs.
+        stdio::keep_on_exec(&theirs)?;
+        let role = format!("server:{}", theirs.as_raw_fd());
+        let pid = sys::exec::again(&role, None, None)?;
+        Ok(Client { socket: ours.into(), pid })
+    }
+
+    /// Of a server that was started otherwise.
+    pub fn over(socket: OwnedFd, pid: Pid) -> Client {
+        Client { socket: socket.into(), pid }
+    }
+
+    /// A second handle on the socket, to hang up with.
+    pub fn handle(&self) -> Option<UnixStream> {
+        self.socket.try_clone().ok()
+    }
+
+    /// Has the steps run. An error means that the server is gone, and the test's result with it.
+    pub fn run(&mut self, request: &Request) -> std::io::Result<Reply> {
+        send(&mut self.socket, &value::to_tokens(request).map_err(std::io::Error::other)?)?;
+        let reply = receive(&mut self.socket)?;
+        value::from_tokens(&reply).map_err(std::io::Error::other)
+    }
+}
+
+/// The main function of a server. Ends when the client hangs up.
+pub fn serve(client: OwnedFd, cases: &'static [TestCase]) -> ! {
+    let Ok(mut server) = Server::new(client) else { sys::end::silently(1) };
+    while let Ok(message) = receive(&mut server.socket) {
+        let reply = match value::from_tokens::<Request>(&message) {
+            Ok(request) => server.run(request, cases),
+            Err(_) => break,
+        };
+        let sent = value::to_tokens(&reply).map_err(std::io::Error::other);
+        if sent.and_then(|tokens| send(&mut server.socket, &tokens)).is_err() {
+            break;
+        }
+    }
+    sys::tree::kill_all_children(&[]);
+    sys::end::silently(0)
+}
+
+struct Server {
+    socket: UnixStream,
+    bell: OwnedFd,
+    /// The signal mask of processes that run test code.
+    mask: SigSet,
+    /// The parent's region. Mapped once: its pages stay warm.
+    region: Region,
+    pid: Pid,
+}
+
+impl Server {
+    fn new(client: OwnedFd) -> nix::Result<Server> {
+        // A group of its own: what the terminal sends to the runner's is the runner's affair.
+        let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
+        sys::tree::become_subreaper();
+        sys::tree::forbid_core_files();
+        stdio::null(stdio::STDIN)?;
+        sys::environment::set(crate::protocol::MARK_VARIABLE, "1");
+        body::note_panics();
+        for preload in crate::registry::PRELOADS {
+            preload();
+        }
+        sys::end::flush_rust();
+        let (bell, mask) = sys::signals::listen_to_doorbell()?;
+        let region = Region::anonymous(PARENT_CAPACITY)?;
+        Ok(Server { socket: client.into(), bell, mask, region, pid: Pid::this() })
+    }
+
+    fn run(&mut self, request: Request, cases: &'static [TestCase]) -> Reply {
+        let Some(case) = cases.get(request.case as usize).filter(|case| case.name == request.name) else {
+            return failed(&request, "the test is not in this binary");
+        };
+        self.region.reset(nonce());
+        let pipes = match Pipes::both() {
+            Ok(pipes) => pipes,
+            Err(error) => return failed(&request, &format!("cannot prepare a parent: {}", error.desc())),
+        };
+        let pid = match fork() {
+            Ok(Fork::Parent { child }) => child,
+            Ok(Fork::Child) => {
+                self.leave(Pid::from_raw(0));
+                pipes.enter();
+                parent::main(case, &request, &self.region, self.pid)
+            }
+            Err(error) => return failed(&request, &format!("cannot fork: {}", error.desc())),
+        };
+        let mut reply = self.watch(case, &request, pid, pipes);
+        if sys::tree::has_children() {
+            reply.strays = sys::tree::kill_all_children(&[]) as u32;
+        }
+        self.region.trim(1 << 20);
+        reply
+    }
+
+    fn watch(&self, case: &'static TestCase, request: &Request, pid: Pid, pipes: Pipes) -> Reply {
+        let [stdout, stderr] = pipes.read();
+        let mut policy = ParentPolicy {
+            server: self,
+            case,
+            request,
+            parent: pid,
+            began: now_ns(),
+            finished: None,
+            answered: 0,
+            segments: Vec::new(),
+            children: VecDeque::new(),
+        };
+        let ended = supervise(Watched { pid, stdout, stderr, leads_group: true }, &mut policy);
+        match ended {
+            Ok(ended) => policy.finish(ended),
+            Err(error) => failed(request, &format!("cannot watch the parent: {}", error.desc())),
+        }
+    }
+
+    /// In a process forked from the server: everything of the server's that test code must not see is left behind.
+    fn leave(&self, group: Pid) {
+        let _ = nix::unistd::setpgid(Pid::from_raw(0), group);
+        for fd in [self.socket.as_fd(), self.bell.as_fd()] {
+            // Closed by number: the values that own them stay in memory that this process never drops.
+            let _ = nix::unistd::close(fd.as_raw_fd());
+        }
+        sys::signals::set_mask(&self.mask);
+    }
+}
+
+/// What the server does while it watches a parent.
+struct ParentPolicy<'a> {
+    server: &'a Server,
+    case: &'static TestCase,
+    request: &'a Request,
+    parent: Pid,
+    began: u64,
+    /// When the parent was first seen to have reported all.
+    finished: Option<u64>,
+    answered: u32,
+    /// What the parent wrote, cut at each boundary that it asked for.
+    segments: Vec<(Captured, Captured)>,
+    /// Runs of `forkserver` children, in the order of their steps.
+    children: VecDeque<RunRecord>,
+}
+
+impl Policy for ParentPolicy<'_> {
+    fn deadline_ns(&self) -> u64 {
+        let header = self.server.region.header();
+        let timeout = Duration::from_millis(self.request.timeout_ms);
+        let (since, limit) = match (self.finished, header.body_since.load(Ordering::Acquire)) {
+            (Some(finished), _) => (finished, ENDING),
+            (None, 0) => (header.progress.load(Ordering::Acquire).max(self.began), timeout + GRACE),
+            (None, since) => (since, timeout),
+        };
+        since.saturating_add(limit.as_nanos() as u64)
+    }
+
+    fn runs_body(&self) -> bool {
+        self.server.region.header().body_since.load(Ordering::Acquire) != 0
+    }
+
+    fn serve(&mut self, stdout: &mut Capture, stderr: &mut Capture) {
+        let header = self.server.region.header();
+        if self.finished.is_none() && self.server.region.is_complete(header.nonce.load(Ordering::Acquire)) {
+            self.finished = Some(now_ns());
+        }
+        let request = header.request.swap(ask::NOTHING, Ordering::AcqRel);
+        match request {
+            ask::BOUNDARY => self.segments.push((stdout.cut(), stderr.cut())),
+            // Each child that is asked for is one of the steps; more than that is not a parent of ours.
+            ask::CHILD if self.answered < 2 * self.request.steps.len() as u32 + 2 => self.make_child(),
+            _ => return,
+        }
+        self.answered += 1;
+        header.progress.store(now_ns(), Ordering::Release);
+        header.answers.fetch_add(1, Ordering::Release);
+        sys::futex::wake(&header.answers);
+    }
+
+    fn bell(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.server.bell.as_fd())
+    }
+
+    fn client(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.server.socket.as_fd())
+    }
+}
+
+impl ParentPolicy<'_> {
+    fn make_child(&mut self) {
+        let run = self.forkserver_child();
+        self.children.push_back(run);
+    }
+
+    fn forkserver_child(&self) -> RunRecord {
+        let step = Step::Child(StartMethod::ForkServer);
+        let arguments = match self.setup().and_then(|setup| setup.encoded) {
+            Some(Ok(bytes)) => Some(bytes),
+            _ => None,
+        };
+        let prepared = Region::anonymous(CHILD_CAPACITY).and_then(|region| Ok((region, Pipes::both()?)));
+        let (region, pipes) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return lost(step, format!("cannot prepare a forkserver child: {}", error.desc())),
+        };
+        region.reset(nonce());
+        // What the parent has reported is out of the child's reach.
+        self.server.region.inherit(false);
+        let pid = match fork() {
+            Ok(Fork::Parent { child }) => child,
+            Ok(Fork::Child) => {
+                self.server.leave(self.parent);
+                pipes.enter();
+                child::run_on_thread(self.case, arguments, StartMethod::ForkServer, self.request.child_exit, region)
+            }
+            Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
+        };
+        self.server.region.inherit(true);
+        let timeout = Duration::from_millis(self.request.timeout_ms);
+        supervise_child(step, pid, region, pipes, timeout, Some(self.server.socket.as_fd()))
+    }
+
+    fn records(&self) -> Vec<ParentRecord> {
+        let records = self.server.region.records();
+        records.iter().filter_map(|record| value::from_tokens(record).ok()).collect()
+    }
+
+    fn setup(&self) -> Option<SetupRecord> {
+        self.records().into_iter().find_map(|record| match record {
+            ParentRecord::Setup(setup) => Some(setup),
+            _ => None,
+        })
+    }
+
+    /// Puts together what the parent reported, the children that were made for it, and how it ended.
+    fn finish(mut self, ended: Ended) -> Reply {
+        let after_ms = (now_ns() - self.began) / 1_000_000;
+        let complete = self.server.region.is_complete(self.server.region.header().nonce.load(Ordering::Acquire));
+        let reached = self.server.region.header().step.load(Ordering::Acquire);
+        let in_body = self.runs_body();
+        self.segments.push((ended.stdout.clone(), ended.stderr.clone()));
+        let mut reply = Reply::default();
+        let mut runs = VecDeque::new();
+        for record in self.records() {
+            match record {
+                ParentRecord::Setup(setup) => reply.setup = Some(setup),
+                ParentRecord::Child(run) => runs.push_back(run),
+                ParentRecord::Here { segment, mut run } => {
+                    (run.stdout, run.stderr) = self.segments.get(segment as usize).cloned().unwrap_or_default();
+                    runs.push_back(run);
+                }
+            }
+        }
+        if self.case.is_attached() && reply.setup.is_none() {
+            let failed = Some(interrupted(Step::Parent, &ended, in_body, after_ms, self.parent).end);
+            reply.setup = Some(SetupRecord { failed, ..SetupRecord::default() });
+            return reply;
+        }
+        let mut children = std::mem::take(&mut self.children);
+        for (index, step) in self.request.steps.iter().enumerate() {
+            let kept = if *step == Step::Child(StartMethod::ForkServer) { &mut children } else { &mut runs };
+            let Some(run) = kept.pop_front() else {
+                if index as u32 == reached && !complete {
+                    let mut run = interrupted(*step, &ended, in_body, after_ms, self.parent);
+                    if *step == Step::Parent {
+                        (run.stdout, run.stderr) = self.segments.pop().unwrap_or_default();
+                    }
+                    reply.runs.push(run);
+                }
+                break;
+            };
+            reply.runs.push(run);
+        }
+        reply
+    }
+}
+
+/// The run that a parent was at when it ended.
+fn interrupted(step: Step, ended: &Ended, in_body: bool, after_ms: u64, pid: Pid) -> RunRecord {
+        let end = match (&ended.cut, ended.status) {
+        (Some(Cut::TimedOut), _) if in_body => End::TimedOut { after_ms },
+        (Some(Cut::TimedOut), _) => End::Lost("the parent made no progress".into()),
+        (Some(Cut::Deadlocked(threads)), _) => End::Deadlocked { after_ms, threads: threads.clone() },
+        (Some(Cut::ClientGone), _) => End::Lost("the run was ended".into()),
+        (None, Some(Status::Signaled(signal))) if in_body => End::Signaled(signal),
+        (None, Some(Status::Exited(code))) if in_body => End::Exited(code),
+        (None, Some(Status::Signaled(signal))) => {
+            End::Lost(format!("{} ended the parent", super::report::signal_name(signal)))
+        }
+        (None, Some(Status::Exited(code))) => End::Lost(format!("the parent exited with status {code}")),
+        (None, _) => End::Lost("the parent ended, and its status was taken by somebody else".into()),
+    };
+    let mut run = lost(step, String::new());
+    run.end = end;
+    run.duration_us = after_ms * 1000;
+    run.ids = parent::unreported_ids(pid);
+    run
+}
+
+fn failed(request: &Request, reason: &str) -> Reply {
+    Reply { runs: request.steps.first().map(|step| lost(*step, reason.to_owned())).into_iter().collect(), ..Reply::default() }
+}
+
+fn send(socket: &mut UnixStream, message: &[u8]) -> std::io::Result<()> {
+    let mut frame = Vec::with_capacity(message.len() + 8);
+    frame.extend_from_slice(&(message.len() as u64).to_le_bytes());
+    frame.extend_from_slice(message);
+    socket.write_all(&frame)
+}
+
+fn receive(socket: &mut UnixStream) -> std::io::Result<Vec<u8>> {
+    let mut length = [0; 8];
+    socket.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length);
+    if length > 2 * PARENT_CAPACITY as u64 {
+        return Err(Errno::EMSGSIZE.into());
+    }
+    let mut message = Vec::new();
+    socket.take(length).read_to_end(&mut message)?;
+    if message.len() as u64 != length {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(message)
+}

@@ -1,0 +1,94 @@
+//! The fork servers of a runner: one for each test that may run at the same time. One that dies is replaced.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::unistd::Pid;
+
+use crate::case::TestCase;
+use crate::sys;
+
+use super::messages::{Reply, Request};
+use super::server::Client;
+
+/// The servers that are not busy, and all that exist.
+pub struct Servers {
+    state: Mutex<State>,
+}
+
+struct State {
+    idle: Vec<Client>,
+    /// Of all servers, busy or not.
+    all: Vec<(Pid, UnixStream)>,
+    closed: bool,
+}
+
+impl Servers {
+    /// Forks `count` servers. Only while this process has a single thread.
+    pub fn fork(count: usize, cases: &'static [TestCase]) -> nix::Result<Servers> {
+        // Orphans of a server that dies become our children, and can be told from what a living one has started.
+        sys::tree::become_subreaper();
+        sys::end::flush_rust();
+        let mut idle: Vec<Client> = Vec::new();
+        for _ in 0..count {
+            let server = Client::fork(cases, &idle)?;
+            idle.push(server);
+        }
+        let all = idle.iter().filter_map(|client| Some((client.pid, client.handle()?))).collect();
+        Ok(Servers { state: Mutex::new(State { idle, all, closed: false }) })
+    }
+
+    /// Has the steps run by an idle server. An error means that the server was lost on the way; another one takes its
+    /// place.
+    pub fn run(&self, request: &Request) -> io::Result<Reply> {
+        let mut client = match self.lock().idle.pop() {
+            Some(client) => client,
+            None => self.replace(None)?,
+        };
+        let reply = client.run(request);
+        if reply.is_ok() {
+            self.lock().idle.push(client);
+        } else {
+            let replacement = self.replace(Some(client.pid))?;
+            self.lock().idle.push(replacement);
+        }
+        reply
+    }
+
+    /// Ends all servers and what they run. Nothing can be run any more.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        for (_, socket) in &state.all {
+            // One that is gone already is what we want.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn replace(&self, dead: Option<Pid>) -> io::Result<Client> {
+        // Held throughout, so that a server that is being started is never taken for an orphan.
+        let mut state = self.lock();
+        state.all.retain(|(pid, _)| Some(*pid) != dead);
+        let alive: Vec<Pid> = state.all.iter().map(|(pid, _)| *pid).collect();
+        sys::tree::kill_all_children(&alive);
+        if state.closed {
+            return Err(io::Error::other("the run was ended"));
+        }
+        let client = Client::execute()?;
+        state.all.extend(client.handle().map(|handle| (client.pid, handle)));
+        Ok(client)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.close();
+        sys::tree::wait_for_children();
+    }
+}

@@ -1,0 +1,152 @@
+//! Watching one process until it has ended: draining what it writes, the time-out, the proof of a deadlock.
+//!
+//! Blocking calls and `poll` only, on the thread of the watcher: everything that watches also forks.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::sys;
+use crate::sys::tree::Status;
+
+use super::capture::Capture;
+use super::deadlock::{self, Proof};
+use super::messages::{Captured, ThreadWait};
+
+/// The process and the streams that are drained.
+pub struct Watched {
+    /// A child of the watcher.
+    pub pid: Pid,
+    /// Where it writes to, if that is captured.
+    pub stdout: Option<OwnedFd>,
+    /// See `stdout`.
+    pub stderr: Option<OwnedFd>,
+    /// The process leads a group that is killed with it.
+    pub leads_group: bool,
+}
+
+/// What the watcher knows of the process besides.
+pub trait Policy {
+    /// When the process is killed, in nanoseconds of the monotonic clock.
+    fn deadline_ns(&self) -> u64;
+    /// Whether it runs a body now, so that a deadlock would be the body's.
+    fn runs_body(&self) -> bool;
+    /// Called whenever the watcher wakes; may take a while. `stdout` and `stderr` have been drained.
+    fn serve(&mut self, stdout: &mut Capture, stderr: &mut Capture);
+    /// Wakes the watcher when it becomes readable.
+    fn bell(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+    /// Whoever asked for the run is gone when this hangs up.
+    fn client(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// How it ended.
+pub struct Ended {
+    /// What the kernel says; `None` where somebody else has taken the status.
+    pub status: Option<Status>,
+    /// Why it was killed, if it was by us.
+    pub cut: Option<Cut>,
+    /// What it wrote since the last boundary.
+    pub stdout: Captured,
+    /// See `stdout`.
+    pub stderr: Captured,
+}
+
+/// Why a process was killed by its watcher.
+pub enum Cut {
+    /// The deadline passed.
+    TimedOut,
+    /// It would never have gone on.
+    Deadlocked(Vec<ThreadWait>),
+    /// Nobody wants the result any more.
+    ClientGone,
+}
+
+/// Watches `watched` until it has ended, and reaps it.
+pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ended> {
+    let pid = watched.pid;
+    let handle = sys::pidfd::open(pid)?;
+    let mut stdout = Capture::new(watched.stdout);
+    let mut stderr = Capture::new(watched.stderr);
+    let mut proof = Proof::default();
+    let mut cut = None;
+    let interval = deadlock::INTERVAL.as_nanos() as u64;
+    let mut next_look = sys::clock::now_ns() + interval;
+    loop {
+        let now = sys::clock::now_ns();
+        let wake = if cut.is_some() { u64::MAX } else { next_look.min(policy.deadline_ns()) };
+        let events = wait(&handle, &stdout, &stderr, policy, wake.saturating_sub(now));
+        if events.output {
+            stdout.drain();
+            stderr.drain();
+        }
+        if events.ended {
+            break;
+        }
+        if cut.is_some() {
+            continue;
+        }
+        policy.serve(&mut stdout, &mut stderr);
+        let now = sys::clock::now_ns();
+        if events.client_gone {
+            cut = Some(Cut::ClientGone);
+        } else if now >= policy.deadline_ns() {
+            cut = Some(Cut::TimedOut);
+        } else if now >= next_look {
+            next_look = now + interval;
+            match policy.runs_body().then(|| proof.look(pid)) {
+                // Looked at again: the body may have ended meanwhile.
+                Some(Some(threads)) if policy.runs_body() => cut = Some(Cut::Deadlocked(threads)),
+                Some(_) => {}
+                None => proof = Proof::default(),
+            }
+        }
+        if cut.is_some() {
+            // Not yet reaped, so the pid and the group are still its own.
+            if watched.leads_group {
+                sys::tree::kill_group(pid);
+            }
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    }
+    if watched.leads_group {
+        sys::tree::kill_group(pid);
+    }
+    let status = sys::tree::reap(pid);
+    stdout.drain();
+    stderr.drain();
+    Ok(Ended { status, cut, stdout: stdout.finish(), stderr: stderr.finish() })
+}
+
+struct Events {
+    ended: bool,
+    output: bool,
+    client_gone: bool,
+}
+
+fn wait(handle: &OwnedFd, stdout: &Capture, stderr: &Capture, policy: &impl Policy, nanoseconds: u64) -> Events {
+    let mut fds = vec![PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
+    for stream in [stdout, stderr] {
+        fds.extend(stream.fd().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+    }
+    let streams = fds.len();
+    fds.extend(policy.bell().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+    let bell = fds.len();
+    // A hang-up is always reported.
+    fds.extend(policy.client().map(|fd| PollFd::new(fd, PollFlags::empty())));
+    let milliseconds = Duration::from_nanos(nanoseconds).as_millis().min(60_000) as u16 + 1;
+    // An interrupted wait is a wait that ended early.
+    let _ = poll(&mut fds, PollTimeout::from(milliseconds));
+    let any = |fds: &[PollFd]| fds.iter().any(|fd| fd.any().unwrap_or(false));
+    if let Some(bell) = policy.bell().filter(|_| any(&fds[streams..bell])) {
+        // Its content does not matter.
+        let _ = nix::unistd::read(bell, &mut [0; 128]);
+    }
+    Events { ended: any(&fds[..1]), output: any(&fds[1..streams]), client_gone: any(&fds[bell..]) }
+}

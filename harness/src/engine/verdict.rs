@@ -1,0 +1,596 @@
+//! From what was seen of a test to what is said of it. Pure: runs nothing.
+
+use std::collections::BTreeMap;
+
+use crate::case::TestCase;
+use crate::outcome::{Cause, Difference, Verdict};
+use crate::value::{self, Value};
+use crate::{Level, Lint, StartMethod};
+
+use super::facets::{Facets, Kind};
+use super::history::{Attempt, History, Place};
+use super::judge::Terms;
+use super::messages::SetupRecord;
+
+/// What is said of a test.
+pub struct Judgement {
+    /// As a whole.
+    pub verdict: Verdict,
+    /// What differs, at the levels in force; what is allowed is left out.
+    pub differences: Vec<Difference>,
+    /// What makes it differ, as far as experiments of the engine itself tell.
+    pub causes: Vec<Cause>,
+    /// What a reader should know besides.
+    pub notes: Vec<String>,
+}
+
+/// Whether all runs of the attempt agree in everything that the levels in force look at, so that nothing needs to be
+/// confirmed.
+pub fn agree(attempt: &Attempt, case: &TestCase, terms: &Terms) -> bool {
+    let looked_at = |lint: Lint| terms.levels.get(lint) > Level::Allow;
+    let children: Vec<(&Facets, Place)> = attempt.facets.iter().zip(attempt.places()).collect();
+    let Some((first, _)) = children.iter().find(|(_, place)| place.method.is_some()).or(children.first()) else {
+        return true;
+    };
+    let alike = children.iter().all(|(facets, place)| {
+        let in_parent = place.method.is_none();
+        first.ends_like(facets)
+            && (in_parent || !looked_at(Lint::Result) || (first.message == facets.message && same(first, facets)))
+            && (in_parent || !looked_at(Lint::Observed) || same_observed(first, facets))
+            && (in_parent || !looked_at(Lint::Stdout) || first.stdout == facets.stdout)
+            && (in_parent || !looked_at(Lint::Stderr) || first.stderr == facets.stderr)
+    });
+    alike && (!looked_at(Lint::Argument) || argument_differences(attempt, case).is_empty())
+}
+
+/// Whether some place has passed and failed, so that one more look is worth it.
+pub fn unsteady(history: &History) -> bool {
+    history.places().iter().any(|place| !is_steady(&history.series(*place)))
+}
+
+/// The verdict.
+pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement {
+    let mut found = Findings { history, case, terms, differences: Vec::new(), causes: Vec::new(), notes: Vec::new() };
+    let plain = if history.first().setup.as_ref().is_some_and(|setup| setup.failed.is_some()) {
+        found.notes.push("the setup did not return: the body was not run".into());
+        Verdict::Fail
+    } else {
+        found.look()
+    };
+    let verdict = match (case.options.diverges, plain) {
+        (true, Verdict::Diverge) => {
+            found.notes.push("the start methods differ, as the test says they do (`diverges`)".into());
+            Verdict::Pass
+        }
+        (true, Verdict::Pass) => {
+            found.notes.push("the test says that start methods differ (`diverges`), but they agree".into());
+            Verdict::Fail
+        }
+        (_, verdict) => verdict,
+    };
+    let Findings { differences, causes, mut notes, .. } = found;
+    let strays: u32 = history.attempts.iter().map(|attempt| attempt.strays).max().unwrap_or(0);
+    if strays > 0 {
+        notes.push(format!("left {strays} process{} running, killed", if strays == 1 { "" } else { "es" }));
+    }
+    if history.attempts.len() > 1 {
+        let more = history.twice.iter().len() + history.decoded.iter().len();
+        notes.push(format!("repeated with {} fresh parents", history.attempts.len() + more));
+    }
+    Judgement { verdict, differences, causes, notes }
+}
+
+struct Findings<'a> {
+    history: &'a History,
+    case: &'a TestCase,
+    terms: &'a Terms,
+    differences: Vec<Difference>,
+    causes: Vec<Cause>,
+    notes: Vec<String>,
+}
+
+impl Findings<'_> {
+    fn look(&mut self) -> Verdict {
+        if self.is_unrepeatable() {
+            self.notes.push("the first run passes, every later one fails: it leaves something outside the process".into());
+            return Verdict::Unrepeatable;
+        }
+        let unsteady: Vec<Place> =
+            self.history.places().into_iter().filter(|place| !is_steady(&self.history.series(*place))).collect();
+        if !unsteady.is_empty() {
+            for place in unsteady {
+                let series = self.history.series(place);
+                let passed = series.iter().filter(|facets| facets.passed).count();
+                self.notes.push(format!("{}: passed {passed} of {} times", self.name(place), series.len()));
+            }
+            return Verdict::Flaky;
+        }
+        self.arguments();
+        if !self.ends() {
+            self.values();
+        }
+        self.text(Lint::Stdout, |facets| &facets.stdout);
+        self.text(Lint::Stderr, |facets| &facets.stderr);
+        self.explain_by_argument();
+        self.differences.retain(|difference| difference.level > Level::Allow);
+        self.differences.sort_by_key(|difference| difference.lint);
+        if self.differences.iter().any(|difference| difference.level == Level::Deny) {
+            return Verdict::Diverge;
+        }
+        // What is left to differ is not denied: the parent, or else the first to run, speaks for the test.
+        if self.history.first().facets.iter().zip(self.history.first().places()).any(|(facets, place)| {
+            let speaks = self.history.places().first() == Some(&place);
+            speaks && facets.passed
+        }) {
+            Verdict::Pass
+        } else {
+            Verdict::Fail
+        }
+    }
+
+    /// In every attempt nothing passes but perhaps the first run, and the first of all did.
+    fn is_unrepeatable(&self) -> bool {
+        let first = self.history.first();
+        let later_fail_alike = self.history.attempts.iter().all(|attempt| {
+            let later = &attempt.facets[1.min(attempt.facets.len())..];
+            later.len() > 1 && later.iter().all(|facets| !facets.passed && later[0].kind == facets.kind)
+        });
+        self.history.attempts.len() > 1 && first.facets.first().is_some_and(|facets| facets.passed) && later_fail_alike
+    }
+
+    /// How the runs ended. Whether a difference was found.
+    fn ends(&mut self) -> bool {
+        let Some(fresh) = self.fresh() else { return false };
+        let reference = self.history.series(fresh)[0];
+        let differing: Vec<Place> = self
+            .history
+            .places()
+            .into_iter()
+            .filter(|place| {
+                let series = self.history.series(*place);
+                let steady_kind = series.iter().all(|facets| facets.kind == series[0].kind);
+                series[0].passed != reference.passed || (steady_kind && series[0].kind != reference.kind)
+            })
+            .collect();
+        if differing.is_empty() {
+            return self.messages();
+        }
+        let lint = if self.is_once(&differing) { Lint::Once } else { Lint::Result };
+        let places: Vec<Place> = self.representatives(|place| differing.contains(&place));
+        let with_parent = differing.iter().any(|place| place.method.is_none());
+        let values = places
+            .into_iter()
+            .filter(|place| place.method.is_some() || with_parent)
+            .map(|place| (place.label().to_owned(), describe(self.history.series(place)[0])))
+            .collect();
+        self.add(lint, String::new(), values, None);
+        true
+    }
+
+    /// All ended alike: did they say the same?
+    fn messages(&mut self) -> bool {
+        let places = self.compared_places();
+        let message = |facets: &Facets| facets.message.clone().unwrap_or_default();
+        self.whole("message", Lint::Result, &places, message)
+    }
+
+    /// Returned and observed values, by path.
+    fn values(&mut self) {
+        let trees = |facets: &Facets| {
+            let mut trees = vec![(Lint::Result, String::new(), facets.value.clone())];
+            trees.extend(facets.observed.iter().map(|(name, value)| (Lint::Observed, name.clone(), Some(value.clone()))));
+            trees
+        };
+        self.shape_of_observed();
+        let places = self.compared_places();
+        let Some(first) = places.first() else { return };
+        for (position, (lint, prefix, _)) in trees(self.history.series(*first)[0]).into_iter().enumerate() {
+            let tree_of = |facets: &Facets| {
+                trees(facets).into_iter().nth(position).filter(|(_, name, _)| *name == prefix).and_then(|(_, _, v)| v)
+            };
+            // The value of each place, in the first attempt and in the last.
+            let first_look: Vec<(Place, Value)> = places
+                .iter()
+                .filter_map(|place| Some((*place, tree_of(self.history.series(*place).first()?)?)))
+                .collect();
+            self.paths(lint, &prefix, &first_look, &tree_of);
+        }
+    }
+
+    fn paths(&mut self, lint: Lint, prefix: &str, seen: &[(Place, Value)], tree_of: &dyn Fn(&Facets) -> Option<Value>) {
+        let labels: Vec<String> = seen.iter().map(|(place, _)| key(*place)).collect();
+        let labelled: Vec<(&str, &Value)> =
+            labels.iter().zip(seen).map(|(label, (_, value))| (label.as_str(), value)).collect();
+        let differences = value::diff(&labelled);
+        if differences.is_empty() {
+            return;
+        }
+        // A path varies by nature where the same place gives another value in another fresh process.
+        let mut varying = Vec::new();
+        for (place, value) in seen {
+            for other in &self.history.series(*place)[1..] {
+                let Some(other) = tree_of(other) else { continue };
+                varying.extend(value::diff(&[("a", value), ("b", &other)]).into_iter().map(|difference| difference.path));
+            }
+        }
+        if !varying.is_empty() && self.is_duplicated(seen, tree_of) {
+            let values = self.by_label(seen.iter().map(|(place, value)| (*place, value.to_string())));
+            self.add(Lint::Random, prefix.to_owned(), values, None);
+            return;
+        }
+        for difference in differences {
+            if varying.iter().any(|path| path.starts_with(&difference.path) || difference.path.starts_with(path)) {
+                let name = join(prefix, &difference.path);
+                self.notes.push(match name.as_str() {
+                    "" => "the returned value varies from run to run: not compared".into(),
+                    name => format!("`{name}` varies from run to run: not compared"),
+                });
+                continue;
+            }
+            let path = join(prefix, &difference.path);
+            let get = |place: Place| difference.values.get(&key(place)).cloned();
+            let values = self.by_label(seen.iter().filter_map(|(place, _)| Some((*place, get(*place)?))));
+            // The body's second run in one process against the forked child's.
+            let again = self.history.twice.as_ref().and_then(|twice| tree_of(twice.facets.get(1)?));
+            let fork = seen.iter().find(|(place, _)| place.method == Some(StartMethod::Fork));
+            let once = match (again, fork) {
+                (Some(again), Some((_, fork))) => !value::diff(&[("fork", fork), ("again", &again)])
+                    .iter()
+                    .any(|other| other.path.starts_with(&difference.path)),
+                _ => false,
+            };
+            self.add(if once { Lint::Once } else { lint }, path, values, None);
+        }
+    }
+
+    /// Forked siblings have the same value, fresh processes and other parents another each time.
+    fn is_duplicated(&self, seen: &[(Place, Value)], tree_of: &dyn Fn(&Facets) -> Option<Value>) -> bool {
+        let mut fresh: Vec<Value> = Vec::new();
+        let mut forked: Vec<Value> = Vec::new();
+        for attempt in &self.history.attempts {
+            let of = |method: StartMethod| {
+                let places = seen.iter().filter(move |(place, _)| place.method == Some(method));
+                places.filter_map(|(place, _)| tree_of(attempt.at(*place)?.1)).collect::<Vec<_>>()
+            };
+            let siblings = of(StartMethod::Fork);
+            if siblings.len() < 2 || siblings[0] != siblings[1] {
+                return false;
+            }
+            forked.push(siblings[0].clone());
+            fresh.extend(of(StartMethod::Spawn));
+            fresh.extend(of(StartMethod::ForkServer));
+        }
+        let distinct = |values: &[Value]| values.iter().enumerate().all(|(i, value)| !values[..i].contains(value));
+        // Values that have the same parts in another order come from a hash map, whose order never counts.
+        let parts: Vec<Vec<String>> = fresh.iter().map(parts).collect();
+        let reordered = parts.windows(2).any(|pair| pair[0] == pair[1]);
+        fresh.len() > 1 && distinct(&fresh) && distinct(&forked) && !reordered
+    }
+
+    /// `observe!` called more often, or with other names, under one start method than under another.
+    fn shape_of_observed(&mut self) {
+        let names = |facets: &Facets| {
+            let names: Vec<&str> = facets.observed.iter().map(|(name, _)| name.as_str()).collect();
+            names.join(", ")
+        };
+        let places = self.compared_places();
+        self.whole("", Lint::Observed, &places, names);
+    }
+
+    /// A stream, as a whole.
+    fn text(&mut self, lint: Lint, of: fn(&Facets) -> &String) {
+        // Where runs end differently, what they write differs for that reason.
+        if self.differences.iter().any(|difference| difference.path.is_empty() && is_about_end(difference.lint)) {
+            return;
+        }
+        let places = self.compared_places();
+        self.whole("", lint, &places, |facets| of(facets).clone());
+    }
+
+    /// Compares one text of each run. Whether a difference was found.
+    fn whole(&mut self, path: &str, lint: Lint, places: &[Place], of: impl Fn(&Facets) -> String) -> bool {
+        let first: Vec<(Place, String)> =
+            places.iter().map(|place| (*place, of(self.history.series(*place)[0]))).collect();
+        if first.windows(2).all(|pair| pair[0].1 == pair[1].1) {
+            return false;
+        }
+        let steady = first.iter().all(|(place, text)| self.history.series(*place).iter().all(|f| of(f) == *text));
+        if !steady {
+            let what = if path.is_empty() { lint.name() } else { path };
+            self.notes.push(format!("the {what} varies from run to run: not compared"));
+            return false;
+        }
+        let again = self.history.twice.as_ref().and_then(|twice| twice.facets.get(1)).map(&of);
+        let forked: Vec<&String> =
+            first.iter().filter(|(place, _)| place.method == Some(StartMethod::Fork)).map(|(_, text)| text).collect();
+        let fresh: Vec<&String> =
+            first.iter().filter(|(place, _)| place.method != Some(StartMethod::Fork)).map(|(_, text)| text).collect();
+        // Only the forked children differ, and just as a second run in one process does.
+        let once = again.is_some_and(|again| !forked.is_empty() && forked.iter().all(|text| **text == again))
+            && fresh.windows(2).all(|pair| pair[0] == pair[1]);
+        let values = self.by_label(first);
+        self.add(if once { Lint::Once } else { lint }, path.to_owned(), values, None);
+        true
+    }
+
+    fn arguments(&mut self) {
+        let first = argument_differences(self.history.first(), self.case);
+        let again: Vec<Vec<ArgumentDifference>> =
+            self.history.attempts[1..].iter().map(|attempt| argument_differences(attempt, self.case)).collect();
+        for difference in first {
+            if again.iter().all(|others| others.iter().any(|other| other.path == difference.path)) {
+                let values = BTreeMap::from([
+                    ("before".to_owned(), difference.before),
+                    ("after".to_owned(), difference.after),
+                ]);
+                let note = format!("changed by the codec `{}`", self.case.options.codec.name());
+                self.add(Lint::Argument, difference.path, values, Some(note));
+            }
+        }
+    }
+
+    /// Forked children with decoded arguments tell what the round trip alone does: a difference that they show too is
+    /// the argument's, and what is left is inherited.
+    fn explain_by_argument(&mut self) {
+        let Some(decoded) = self.history.decoded.as_ref().filter(|decoded| decoded.facets.len() > 1) else { return };
+        let runs: Vec<&Facets> = decoded.facets[decoded.facets.len() - 2..].iter().collect();
+        let Some(fresh) = self.fresh().map(|place| self.history.series(place)[0]) else { return };
+        let forked = Place { method: Some(StartMethod::Fork), index: 0 };
+        let Some(fork) = self.history.series(forked).first().copied() else { return };
+        let arguments: Vec<String> = self
+            .differences
+            .iter()
+            .filter(|difference| difference.lint == Lint::Argument)
+            .map(|difference| difference.path.clone())
+            .collect();
+        let mut explained = Vec::new();
+        self.differences.retain(|difference| {
+            if difference.lint != Lint::Result || difference.path == "message" {
+                return true;
+            }
+            let alike = |facets: &&Facets| match (difference.path.is_empty(), &facets.value, &fresh.value) {
+                (false, Some(one), Some(other)) => !value::diff(&[("a", one), ("b", other)])
+                    .iter()
+                    .any(|found| difference.path.starts_with(&found.path) || found.path.starts_with(&difference.path)),
+                _ => facets.ends_like(fresh),
+            };
+            // Shown by both decoded children, and not by a forked one with the arguments as they were.
+            if !runs.iter().all(alike) || alike(&fork) {
+                return true;
+            }
+            explained.push(difference.path.clone());
+            // A value that an argument changed is that argument's difference, told once; an end is told for itself.
+            difference.path.is_empty() || arguments.is_empty()
+        });
+        if explained.is_empty() {
+            return;
+        }
+        let name = if arguments.is_empty() { self.parameters() } else { arguments.join(", ") };
+        self.causes.push(Cause {
+            kind: "argument".into(),
+            name,
+            file: None,
+            line: None,
+            proven: true,
+            methods: self
+                .terms
+                .methods
+                .iter()
+                .copied()
+                .filter(|method| *method != StartMethod::Fork)
+                .collect(),
+        });
+        let places: Vec<&str> = explained.iter().map(|path| if path.is_empty() { "the result" } else { path }).collect();
+        for difference in self.differences.iter_mut().filter(|difference| difference.lint == Lint::Argument) {
+            if let Some(note) = &mut difference.note {
+                note.push_str(&format!("; it changes {} of what the body returns", places.join(", ")));
+            }
+        }
+        if arguments.is_empty() {
+            let codec = self.case.options.codec.name();
+            self.notes.push(format!(
+                "a forked child with arguments read back from the codec `{codec}` differs too: the round trip loses \
+                 something that `Debug` does not show, such as an object that two fields share"
+            ));
+        }
+    }
+
+    fn parameters(&self) -> String {
+        match &self.case.body {
+            crate::case::Body::Attached(attached) => attached.parameters().join(", "),
+            _ => String::new(),
+        }
+    }
+
+    /// Whether the places that differ end as the body's second run in one process does.
+    fn is_once(&self, differing: &[Place]) -> bool {
+        let Some(again) = self.history.twice.as_ref().and_then(|twice| twice.facets.get(1)) else { return false };
+        let forked = |place: &Place| place.method == Some(StartMethod::Fork);
+        differing.iter().all(|place| forked(place) && self.history.series(*place).iter().all(|f| f.ends_like(again)))
+    }
+
+    /// A fresh process to hold the others against.
+    fn fresh(&self) -> Option<Place> {
+        let places = self.history.places();
+        [Some(StartMethod::Spawn), Some(StartMethod::ForkServer), None, Some(StartMethod::Fork)]
+            .into_iter()
+            .find_map(|method| places.iter().copied().find(|place| place.method == method))
+    }
+
+    /// The places whose values are compared: those of the start methods. What only the parent has differently comes
+    /// from being the first or the last of all, or from what it left outside the process.
+    fn compared_places(&self) -> Vec<Place> {
+        let places = self.history.places();
+        let children: Vec<Place> = places.iter().copied().filter(|place| place.method.is_some()).collect();
+        let kind = |place: &Place| self.history.series(*place)[0].kind.clone();
+        let same_kind = |kind_of: &Kind| children.iter().copied().filter(|place| kind(place) == *kind_of).collect();
+        match self.fresh().map(|place| kind(&place)) {
+            Some(kind) => same_kind(&kind),
+            None => children,
+        }
+    }
+
+    /// One place for each label: the first that `differs`, else the first.
+    fn representatives(&self, differs: impl Fn(Place) -> bool) -> Vec<Place> {
+        let mut chosen: Vec<Place> = Vec::new();
+        for place in self.history.places() {
+            match chosen.iter_mut().find(|other| other.method == place.method) {
+                None => chosen.push(place),
+                Some(other) if differs(place) && !differs(*other) => *other = place,
+                Some(_) => {}
+            }
+        }
+        chosen
+    }
+
+    /// One value for each label: of forked siblings the first that differs from the fresh ones.
+    fn by_label(&self, values: impl IntoIterator<Item = (Place, String)>) -> BTreeMap<String, String> {
+        let values: Vec<(Place, String)> = values.into_iter().collect();
+        let fresh = self.fresh().and_then(|fresh| values.iter().find(|(place, _)| *place == fresh));
+        let fresh = fresh.map(|(_, value)| value.clone());
+        let mut labelled = BTreeMap::new();
+        for (place, value) in values {
+            let differs = Some(&value) != fresh.as_ref();
+            let known: Option<&String> = labelled.get(place.label());
+            if known.is_none_or(|known| differs && Some(known) == fresh.as_ref()) {
+                labelled.insert(place.label().to_owned(), value);
+            }
+        }
+        labelled
+    }
+
+    fn add(&mut self, lint: Lint, path: String, values: BTreeMap<String, String>, note: Option<String>) {
+        let level = self.terms.levels.get(lint);
+        self.differences.push(Difference { lint, level, path, values, note });
+    }
+
+    fn name(&self, place: Place) -> String {
+        let siblings = self.history.places().iter().filter(|other| other.method == place.method).count();
+        match siblings {
+            1 => place.label().to_owned(),
+            _ => format!("{} {}", place.label(), place.index + 1),
+        }
+    }
+}
+
+struct ArgumentDifference {
+    path: String,
+    before: String,
+    after: String,
+}
+
+/// What a spawn or forkserver child got that is not what the setup gave.
+fn argument_differences(attempt: &Attempt, case: &TestCase) -> Vec<ArgumentDifference> {
+    let (Some(setup), crate::case::Body::Attached(attached)) = (&attempt.setup, &case.body) else { return Vec::new() };
+    let whole = |after: String| ArgumentDifference {
+        path: attached.parameters().join(", "),
+        before: setup.debug.iter().flatten().cloned().collect::<Vec<_>>().join(", "),
+        after,
+    };
+    if let Some(Err(error)) = &setup.encoded {
+        return vec![whole(format!("cannot be serialised: {error}"))];
+    }
+    let mut differences: Vec<ArgumentDifference> = Vec::new();
+    for (run, facets) in attempt.runs.iter().zip(&attempt.facets) {
+        let found = match facets.kind {
+            Kind::CannotDecode => {
+                vec![whole(format!("cannot be read back: {}", facets.message.clone().unwrap_or_default()))]
+            }
+            _ => changed_fields(setup, &run.arguments, attached.parameters()),
+        };
+        for difference in found {
+            if !differences.iter().any(|known| known.path == difference.path) {
+                differences.push(difference);
+            }
+        }
+    }
+    differences
+}
+
+fn changed_fields(setup: &SetupRecord, after: &[Option<String>], parameters: &[&str]) -> Vec<ArgumentDifference> {
+    let mut found = Vec::new();
+    for ((before, after), name) in setup.debug.iter().zip(after).zip(parameters) {
+        let (Some(before), Some(after)) = (before, after) else { continue };
+        if before == after {
+            continue;
+        }
+        match (value::parse_debug(before), value::parse_debug(after)) {
+            (Some(one), Some(other)) => {
+                found.extend(value::diff(&[("before", &one), ("after", &other)]).into_iter().map(|mut difference| {
+                    let mut take = |label: &str| difference.values.remove(label).unwrap_or_default();
+                    let (before, after) = (take("before"), take("after"));
+                    ArgumentDifference { path: join(name, &difference.path), before, after }
+                }));
+            }
+            _ => found.push(ArgumentDifference {
+                path: (*name).to_owned(),
+                before: before.clone(),
+                after: after.clone(),
+            }),
+        }
+    }
+    found
+}
+
+fn is_steady(series: &[&Facets]) -> bool {
+    series.windows(2).all(|pair| pair[0].passed == pair[1].passed)
+}
+
+fn is_about_end(lint: Lint) -> bool {
+    matches!(lint, Lint::Result | Lint::Once)
+}
+
+fn same(one: &Facets, other: &Facets) -> bool {
+    match (&one.value, &other.value) {
+        (Some(one), Some(other)) => one == other || value::diff(&[("a", one), ("b", other)]).is_empty(),
+        (one, other) => one.is_none() == other.is_none(),
+    }
+}
+
+fn same_observed(one: &Facets, other: &Facets) -> bool {
+    one.observed.len() == other.observed.len()
+        && one.observed.iter().zip(&other.observed).all(|((name, value), (other_name, other))| {
+            name == other_name && (value == other || value::diff(&[("a", value), ("b", other)]).is_empty())
+        })
+}
+
+/// How a run ended, in a few words.
+fn describe(facets: &Facets) -> String {
+    let words = match (&facets.kind, &facets.value) {
+        (Kind::Returned, Some(value)) if *value != Value::Unit => format!("returned {value}"),
+        (Kind::Returned, _) => "passed".into(),
+        (Kind::Failed, _) => "returned an error".into(),
+        (Kind::Panicked, _) => "panicked".into(),
+        (Kind::CannotDecode, _) => "cannot read its arguments back".into(),
+        (Kind::Exited(code), _) => format!("exited with status {code}"),
+        (Kind::Signaled(signal), _) => format!("killed by {}", super::report::signal_name(*signal)),
+        (Kind::Hung, _) => "hung".into(),
+        (Kind::Lost, _) => "lost".into(),
+    };
+    match &facets.message {
+        Some(message) => format!("{words}: {message}"),
+        None => words,
+    }
+}
+
+fn key(place: Place) -> String {
+    format!("{} {}", place.label(), place.index)
+}
+
+fn join(prefix: &str, path: &str) -> String {
+    match (prefix.is_empty(), path.is_empty(), path.starts_with('[')) {
+        (true, ..) => path.to_owned(),
+        (_, true, _) => prefix.to_owned(),
+        (_, _, true) => format!("{prefix}{path}"),
+        _ => format!("{prefix}.{path}"),
+    }
+}
+
+/// The leaves of a value in an order of their own.
+fn parts(value: &Value) -> Vec<String> {
+    let text = value.to_string();
+    let mut parts: Vec<String> =
+        text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    parts.sort();
+    parts
+}
