@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::JoinHandle;
 
 use crate::error::{Context, Error, Result};
-use crate::roles::{self, HANDOVER, RUSTDOC};
+use crate::roles::{self, HANDOVER, RUSTDOC, Role};
 
 /// A test binary as cargo would have run it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,9 @@ impl Listener {
     pub fn start(mut build_harness: BuildHarness) -> Result<Listener> {
         let directory = socket_directory().context(|| "error creating a directory for a socket".to_owned())?;
         let path = directory.path().join("socket");
+        let executable = std::env::current_exe().context(|| "error finding our own executable".to_owned())?;
+        let runner = directory.path().join(Role::Runner.name());
+        symlink(executable, &runner).context(|| format!("error creating `{}`", runner.display()))?;
         let listener =
             UnixListener::bind(&path).context(|| format!("error listening on the socket `{}`", path.display()))?;
         let serve = move || {
@@ -80,6 +84,11 @@ impl Listener {
         self.directory.path().join("socket")
     }
 
+    /// Our runner: a path without blanks, since cargo may take it only as words in a string.
+    pub fn runner(&self) -> PathBuf {
+        self.directory.path().join(Role::Runner.name())
+    }
+
     /// Everything that came in. Called when cargo has ended.
     pub fn finish(mut self) -> Result<Collected> {
         let doing = || "error reading what cargo handed over".to_owned();
@@ -90,14 +99,18 @@ impl Listener {
     }
 }
 
-/// The path of a Unix socket is short, so that the target directory will not do.
+/// The path of a Unix socket is short, so that the target directory will not do; nor may that of a runner have blanks.
 fn socket_directory() -> io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("xproc-");
     match builder.tempdir() {
-        Ok(directory) if directory.path().as_os_str().len() < 90 => Ok(directory),
+        Ok(directory) if is_short_word(directory.path()) => Ok(directory),
         _ => builder.tempdir_in("/tmp"),
     }
+}
+
+fn is_short_word(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.len() < 90 && !path.contains(char::is_whitespace))
 }
 
 /// Asks for the harness: the directory in which its rlib and what it needs are.

@@ -116,7 +116,7 @@ fn set_color(options: &CargoOptions) {
 
 fn warn_of_runner(options: &CargoOptions, surroundings: &Surroundings) {
     for target in surroundings.targets(options) {
-        if surroundings.configuration.has_runner(&target) {
+        if surroundings.configuration.runner(&target).is_some() {
             anstream::eprintln!(
                 "warning: the runner that is configured for `{target}` is not used, test binaries are started directly"
             );

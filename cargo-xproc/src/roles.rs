@@ -32,7 +32,9 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 4] = [Role::Rustc, Role::HarnessRustc, Role::Rustdoc, Role::Runner];
+    const ALL: [Role; 4] = [Role::Rustc, Role::HarnessRustc, Role::Rustdoc, Role::Runner];
+    /// Those whose links are in the wrapper's directory; the runner's is beside the socket.
+    pub const LINKED: [Role; 3] = [Role::Rustc, Role::HarnessRustc, Role::Rustdoc];
 
     pub const fn name(self) -> &'static str {
         match self {

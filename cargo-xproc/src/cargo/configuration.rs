@@ -62,20 +62,29 @@ impl Configuration {
         }
     }
 
-    /// Whether the user has a runner of their own for the target.
-    pub fn has_runner(&self, target: &str) -> bool {
-        let variable = format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_"));
-        let configured = |(key, values): (&String, &Value)| {
-            (key == target || key.starts_with("cfg(")) && values.get("runner").is_some()
-        };
-        std::env::var_os(variable).is_some()
-            || self.files["target"].as_object().is_some_and(|targets| targets.iter().any(configured))
+    /// The runner that the user has for the target.
+    pub fn runner(&self, target: &str) -> Option<Runner> {
+        let targets = self.files["target"].as_object();
+        let mut for_configured = targets.into_iter().flatten().filter(|(key, _)| key.starts_with("cfg("));
+        match &self.files["target"][target]["runner"] {
+            Value::String(_) => Some(Runner::Text),
+            Value::Null if std::env::var_os(runner_variable(target)).is_some() => Some(Runner::Other),
+            Value::Null if for_configured.any(|(_, values)| values.get("runner").is_some()) => Some(Runner::Other),
+            Value::Null => None,
+            _ => Some(Runner::Other),
+        }
     }
 
     /// Everything that changes what rustc makes, so that what we build fits the user's crates.
     pub fn add_flags(&self, hash: &mut Hash) {
-        for part in [&self.files["build"], &self.files["target"], &self.files["unstable"]] {
+        for part in [&self.files["build"]["rustflags"], &self.files["unstable"]] {
             hash.add(part.to_string().as_bytes());
+        }
+        for (target, values) in self.files["target"].as_object().into_iter().flatten() {
+            if let Some(flags) = values.get("rustflags") {
+                hash.add(target.as_bytes());
+                hash.add(flags.to_string().as_bytes());
+            }
         }
         for (name, value) in std::env::vars_os() {
             let name = name.to_string_lossy();
@@ -91,6 +100,18 @@ impl Configuration {
         let file = || self.files["build"][key].as_str().map(OsString::from);
         std::env::var_os(variable).or_else(configured).or_else(file).filter(|tool| !tool.is_empty())
     }
+}
+
+/// How a runner is configured: cargo refuses to replace text by anything but text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runner {
+    Text,
+    Other,
+}
+
+/// The variable that configures a runner.
+pub fn runner_variable(target: &str) -> String {
+    format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_"))
 }
 
 /// `cargo config get`. It is not stable yet; this variable lets any cargo run it, and nothing but this call sees it.

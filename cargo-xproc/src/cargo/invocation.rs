@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use cargo_metadata::{Message, TargetKind};
 
 use crate::binary::Binary;
+use crate::cargo::configuration::{Runner, runner_variable};
 use crate::cargo::status_filter::StatusFilter;
 use crate::cargo::{Surroundings, program};
 use crate::cargo_options::CargoOptions;
@@ -41,9 +42,12 @@ pub fn build(
     let mut command = Command::new(program());
     command.arg("test").args(options.for_test());
     command.args(["--no-fail-fast", "--message-format", "json-render-diagnostics"]);
-    let runner = directory.link(Role::Runner);
+    let runner = listener.runner();
     for target in surroundings.targets(options) {
-        command.arg("--config").arg(format!("target.{target:?}.runner = [{:?}]", runner.to_string_lossy()));
+        let runner = format!("{:?}", runner.to_string_lossy());
+        let is_text = surroundings.configuration.runner(&target) == Some(Runner::Text);
+        let runner = if is_text { runner } else { format!("[{runner}]") };
+        command.arg("--config").arg(format!("target.{target:?}.runner = {runner}"));
     }
     set(&mut command, &environment);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -87,13 +91,13 @@ pub fn nextest(
     Ok(status.code().unwrap_or(crate::exit_code::ExitCode::Fault as i32))
 }
 
-type Environment = Vec<(&'static str, Option<OsString>)>;
+type Environment = Vec<(String, Option<OsString>)>;
 
 fn wrapper_environment(directory: &Directory, surroundings: &Surroundings, listener: &Listener) -> Environment {
     vec![
-        ("RUSTC_WORKSPACE_WRAPPER", Some(directory.link(Role::Rustc).into())),
-        (roles::WORKSPACE_WRAPPER, surroundings.configuration.rustc_workspace_wrapper()),
-        (roles::HANDOVER, Some(listener.path().into())),
+        ("RUSTC_WORKSPACE_WRAPPER".to_owned(), Some(directory.link(Role::Rustc).into())),
+        (roles::WORKSPACE_WRAPPER.to_owned(), surroundings.configuration.rustc_workspace_wrapper()),
+        (roles::HANDOVER.to_owned(), Some(listener.path().into())),
     ]
 }
 
@@ -105,13 +109,15 @@ fn environment(
     listener: &Listener,
 ) -> Environment {
     let mut environment = wrapper_environment(directory, surroundings, listener);
-    environment.push(("RUSTDOC", Some(directory.link(Role::Rustdoc).into())));
-    environment.push((roles::RUSTDOC, surroundings.configuration.rustdoc()));
+    environment.push(("RUSTDOC".to_owned(), Some(directory.link(Role::Rustdoc).into())));
+    environment.push((roles::RUSTDOC.to_owned(), surroundings.configuration.rustdoc()));
+    // The runner that these name would go before ours.
+    environment.extend(surroundings.targets(options).iter().map(|target| (runner_variable(target), None)));
     // Cargo's stderr is a pipe to us, so it has to be told of the terminal behind us.
     if std::io::stderr().is_terminal() {
-        let mut default = |name, value: &str| {
+        let mut default = |name: &str, value: &str| {
             if std::env::var_os(name).is_none() {
-                environment.push((name, Some(value.into())));
+                environment.push((name.to_owned(), Some(value.into())));
             }
         };
         if options.color().is_none() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
@@ -140,7 +146,7 @@ fn set(command: &mut Command, environment: &Environment) {
 fn restore(invocation: &mut Invocation, environment: &Environment) {
     for (name, _) in environment {
         match std::env::var_os(name) {
-            Some(value) => _ = invocation.environment.insert((*name).into(), value),
+            Some(value) => _ = invocation.environment.insert(name.into(), value),
             None => _ = invocation.environment.remove(std::ffi::OsStr::new(name)),
         }
     }

@@ -32,7 +32,7 @@ impl Directory {
         let doing = || format!("error creating the directory `{}`", root.display());
         fs::create_dir_all(&root).context(doing)?;
         let executable = std::env::current_exe().context(|| "error finding our own executable".to_owned())?;
-        for role in Role::ALL {
+        for role in Role::LINKED {
             let link = root.join(role.name());
             if fs::read_link(&link).is_ok_and(|target| target == executable) {
                 continue;
