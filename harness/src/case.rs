@@ -19,6 +19,17 @@ pub struct TestCase {
     pub body: Body,
 }
 
+impl ShouldPanic {
+    /// Of `Some` message that is expected, empty where any will do.
+    pub fn with_message(message: Option<&str>) -> ShouldPanic {
+        match message {
+            None => ShouldPanic::No,
+            Some("") => ShouldPanic::Yes,
+            Some(message) => ShouldPanic::WithMessage(message.to_owned()),
+        }
+    }
+}
+
 impl TestCase {
     /// Whether the test names a function that makes its arguments.
     pub fn has_setup(&self) -> bool {

@@ -19,9 +19,7 @@ mod process;
 pub mod protocol;
 mod registry;
 mod role;
-#[doc(hidden)]
-#[path = "shim.rs"]
-pub mod __shim;
+mod shim;
 mod start_method;
 mod sys;
 #[doc(hidden)]

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod end;
+pub mod entry;
 pub mod environment;
 pub mod exec;
 pub mod fork;
