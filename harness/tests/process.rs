@@ -45,6 +45,7 @@ const UNDER_EVERY_METHOD: &[(&str, Check)] = &[
     ("the_role_is_not_in_the_environment", the_role_is_not_in_the_environment),
     ("stdin_of_a_child_is_empty", stdin_of_a_child_is_empty),
     ("stdout_is_printed_once_and_in_order", stdout_is_printed_once_and_in_order),
+    ("what_c_has_buffered_is_printed_once", what_c_has_buffered_is_printed_once),
     ("nothing_of_ours_stays_open", nothing_of_ours_stays_open),
     ("children_have_no_more_descriptors_than_the_first", children_have_no_more_descriptors_than_the_first),
     ("a_child_can_start_children", a_child_can_start_children),
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
     match role.as_deref() {
         Ok("leaves a server") => return program_that_leaves_a_server(),
         Ok("prints") => return program_that_prints(),
+        Ok("prints from C") => return program_that_prints_from_c(),
         _ => {}
     }
     GLOBAL.store(7, Ordering::Relaxed);
@@ -447,6 +449,20 @@ fn stdout_is_printed_once_and_in_order(method: StartMethod) -> Result<(), Failed
     let output = this_program("prints").env("XPROC_TEST_METHOD", method.name()).output()?;
     assert_eq!(String::from_utf8(output.stdout)?, "before child after");
     Ok(())
+}
+
+fn what_c_has_buffered_is_printed_once(method: StartMethod) -> Result<(), Failed> {
+    let output = this_program("prints from C").env("XPROC_TEST_METHOD", method.name()).output()?;
+    assert_eq!(String::from_utf8(output.stdout)?, "from C");
+    Ok(())
+}
+
+fn program_that_prints_from_c() -> ExitCode {
+    let method: StartMethod = std::env::var("XPROC_TEST_METHOD").unwrap().parse().unwrap();
+    // SAFETY: The text ends with a zero and has no conversions.
+    unsafe { nix::libc::printf(c"from C".as_ptr()) };
+    Process::new(nothing, ()).method(method).start().unwrap().join().unwrap();
+    ExitCode::SUCCESS
 }
 
 fn program_that_prints() -> ExitCode {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::StartMethod;
 use crate::process::{Child, body, fork_server};
+use crate::sys::end;
 use crate::sys::fork::{Fork, fork};
 
 /// Forks the calling thread; the child calls `target` with what it has inherited.
@@ -14,6 +15,8 @@ pub fn start(target: impl FnOnce() -> i32) -> io::Result<Child> {
     let (mut stdout, mut stderr) = (io::stdout().lock(), io::stderr().lock());
     // That stdout is closed is no reason not to start.
     let _ = stdout.flush().and_then(|()| stderr.flush());
+    // C's streams are flushed too when the child ends.
+    end::flush_c();
     let mut server = fork_server::lock();
     match fork()? {
         Fork::Parent { child } => Child::of_ours(child),

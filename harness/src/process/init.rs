@@ -61,6 +61,7 @@ fn run_server(socket: OwnedFd) -> ! {
     preload();
     // Else every child would print again what a function has left in a buffer.
     end::flush_rust();
+    end::flush_c();
     let error = fork_server::serve(socket);
     lost(SERVER, &error)
 }
