@@ -25,8 +25,14 @@ impl Capture {
         self.fd.as_ref().map(AsFd::as_fd)
     }
 
-    /// Takes what is there, without waiting.
-    pub fn drain(&mut self) {
+    /// Takes what is there, without waiting. Whether there was anything.
+    pub fn drain(&mut self) -> bool {
+        let before = self.buffer.total;
+        self.take();
+        self.buffer.total > before
+    }
+
+    fn take(&mut self) {
         let Some(fd) = &self.fd else { return };
         let mut chunk = [0; 16 << 10];
         // A writer that never stops must not keep us here: a pipe holds at most 1 MiB of what came before.

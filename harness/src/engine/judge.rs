@@ -12,7 +12,7 @@ use crate::protocol::Settings;
 use crate::{Levels, StartMethod, TestReport};
 
 use super::history::{Attempt, History};
-use super::messages::{Reply, Request, RunRecord, Step};
+use super::messages::{End, Reply, Request, RunRecord, Step};
 use super::parent::lost;
 use super::report;
 use super::verdict;
@@ -173,7 +173,9 @@ fn attempt(
         if runs.is_empty() {
             runs.push(lost(left[0], "the parent ended without a report".into()));
         }
-        left.drain(..runs.len().min(left.len()));
+        // Where the body itself takes too long in the parent, it does so in a fresh process as well.
+        let too_long = matches!(runs[..], [RunRecord { step: Step::Parent, end: End::TimedOut { .. }, .. }]);
+        left.drain(..if too_long { left.len() } else { runs.len().min(left.len()) });
         attempt.runs.extend(runs);
     }
     attempt.compare(&case.should_panic);

@@ -78,13 +78,18 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     let mut cut = None;
     let interval = deadlock::INTERVAL.as_nanos() as u64;
     let mut next_look = sys::clock::now_ns() + interval;
+    let mut chatty = false;
     loop {
         let now = sys::clock::now_ns();
         let wake = if cut.is_some() { u64::MAX } else { next_look.min(policy.deadline_ns()) };
-        let events = wait(&handle, &stdout, &stderr, policy, wake.saturating_sub(now));
+        // Who writes a line at a time is not woken up for and waited for at each: the pipe takes a millisecond's worth.
+        let listened = if chatty { [None, None] } else { [stdout.fd(), stderr.fd()] };
+        let limit = if chatty { PAUSE_NS } else { u64::MAX };
+        let mut events = wait(&handle, listened, policy, wake.saturating_sub(now).min(limit));
+        events.output |= chatty;
+        chatty = false;
         if events.output {
-            stdout.drain();
-            stderr.drain();
+            chatty = stdout.drain() | stderr.drain();
         }
         if events.ended {
             break;
@@ -124,23 +129,24 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     Ok(Ended { status, cut, stdout: stdout.finish(), stderr: stderr.finish() })
 }
 
+/// How long a stream that has just been read from is left to fill.
+const PAUSE_NS: u64 = 1_000_000;
+
 struct Events {
     ended: bool,
     output: bool,
     client_gone: bool,
 }
 
-fn wait(handle: &OwnedFd, stdout: &Capture, stderr: &Capture, policy: &impl Policy, nanoseconds: u64) -> Events {
+fn wait(handle: &OwnedFd, streams: [Option<BorrowedFd<'_>>; 2], policy: &impl Policy, nanoseconds: u64) -> Events {
     let mut fds = vec![PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
-    for stream in [stdout, stderr] {
-        fds.extend(stream.fd().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-    }
+    fds.extend(streams.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
     let streams = fds.len();
     fds.extend(policy.bell().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
     let bell = fds.len();
     // A hang-up is always reported.
     fds.extend(policy.client().map(|fd| PollFd::new(fd, PollFlags::empty())));
-    let milliseconds = Duration::from_nanos(nanoseconds).as_millis().min(60_000) as u16 + 1;
+    let milliseconds = Duration::from_nanos(nanoseconds).as_micros().div_ceil(1000).min(60_000) as u16;
     // An interrupted wait is a wait that ended early.
     let _ = poll(&mut fds, PollTimeout::from(milliseconds));
     let any = |fds: &[PollFd]| fds.iter().any(|fd| fd.any().unwrap_or(false));
