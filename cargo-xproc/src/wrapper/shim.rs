@@ -46,7 +46,7 @@ pub fn build(directory: &Directory, rustc: &OsString, arguments: &RustcArguments
         // The `test` crate is the toolchain's own and of its version; only its use is unstable.
         .env("RUSTC_BOOTSTRAP", "1")
         .stdin(Stdio::null());
-    let output = command.output().context(|| format!("error starting `{}`", rustc.display()))?;
+    let output = command.output().context(|| format!("error starting `{}`", Path::new(rustc).display()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(Error::fault(format!(
