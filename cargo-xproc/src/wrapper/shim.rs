@@ -73,9 +73,9 @@ fn key(shared: &[OsString], harness: &Path) -> Result<String> {
         hash.add(argument.as_encoded_bytes());
     }
     hash.add(harness.as_os_str().as_encoded_bytes());
-    for number in [metadata.mtime(), metadata.mtime_nsec(), metadata.len().cast_signed(), metadata.ino().cast_signed()]
-    {
-        hash.add(&number.to_le_bytes());
-    }
+    hash.add(&metadata.mtime().to_le_bytes());
+    hash.add(&metadata.mtime_nsec().to_le_bytes());
+    hash.add(&metadata.len().to_le_bytes());
+    hash.add(&metadata.ino().to_le_bytes());
     Ok(hash.name())
 }
