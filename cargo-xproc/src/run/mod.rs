@@ -287,7 +287,8 @@ impl Run<'_> {
             None => describe(status),
         };
         for (name, since) in running {
-            if remaining.remove(&name) {
+            // Of an interrupted test nothing can be said.
+            if self.interrupts.count() == 0 && remaining.remove(&name) {
                 let reason = format!("the test binary {how} while the test ran");
                 self.finished(lost(name, reason, since.elapsed()), binary);
             }
