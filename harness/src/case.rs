@@ -19,6 +19,17 @@ pub struct TestCase {
     pub body: Body,
 }
 
+impl ShouldPanic {
+    /// Of `Some` message that is expected, empty where any will do.
+    pub fn with_message(message: Option<&str>) -> ShouldPanic {
+        match message {
+            None => ShouldPanic::No,
+            Some("") => ShouldPanic::Yes,
+            Some(message) => ShouldPanic::WithMessage(message.to_owned()),
+        }
+    }
+}
+
 impl TestCase {
     /// Whether the test names a function that makes its arguments.
     pub fn has_setup(&self) -> bool {
@@ -98,7 +109,7 @@ pub trait Attached {
 
 /// Arguments of one call of a body.
 pub trait Arguments {
-    /// Serialises them.
+    /// Serialises them, as the tuple of all arguments, also of one; as `()` where there is none.
     fn encode(&self, codec: Codec) -> Result<Vec<u8>, CodecError>;
     /// Each argument as `{:?}` prints it, `None` where its type is not `Debug`.
     fn debug(&self) -> Vec<Option<String>>;
@@ -110,7 +121,8 @@ pub trait Arguments {
 
 /// What a body returned.
 pub struct Returned {
-    /// The value in the native codec (of a `Result`, the `Ok` or the `Err`), or why it cannot be serialised.
+    /// The value in the native codec (of a `Result`, the `Ok`, or the `Err` as `{:?}` prints it), or why it cannot be
+    /// serialised.
     pub value: Result<Vec<u8>, CodecError>,
     /// The `Err` of a `Result` as `{:?}` prints it: the test has failed.
     pub error: Option<String>,

@@ -7,6 +7,7 @@ pub use crate::attached::{Case, Probe, Reader, Returning};
 pub use crate::case::{Options, Returned};
 pub use crate::codec::{Codec, CodecError};
 pub use crate::observe::observe;
+pub use crate::process::Ended;
 pub use crate::registry::{Entry, TargetEntry, XPROC_PRELOADS, XPROC_TARGETS, XPROC_TESTS};
 pub use crate::{ChildExit, Level, Lint, StartMethod};
 pub use linkme;
@@ -36,3 +37,21 @@ pub const fn argument_is_serialize_and_deserialize<T: Serialize + DeserializeOwn
 
 /// Compiles for types that a parent can use and keep.
 pub const fn argument_is_clone_for_warm<T: Clone>() {}
+
+/// The item, in builds for tests.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(trybuild))]
+macro_rules! __in_test_builds {
+    ($($item:tt)*) => { #[cfg(test)] $($item)* };
+}
+
+/// The item: trybuild makes no test builds, but is to see the errors of such.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(trybuild)]
+macro_rules! __in_test_builds {
+    ($($item:tt)*) => { $($item)* };
+}
+
+pub use crate::__in_test_builds as in_test_builds;

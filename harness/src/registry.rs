@@ -30,11 +30,7 @@ impl Entry {
 
     /// Whether it is expected to panic.
     pub fn should_panic(&self) -> ShouldPanic {
-        match self.should_panic {
-            None => ShouldPanic::No,
-            Some("") => ShouldPanic::Yes,
-            Some(message) => ShouldPanic::WithMessage(message.to_owned()),
-        }
+        ShouldPanic::with_message(self.should_panic)
     }
 
     /// The test as the engine runs it.

@@ -3,7 +3,6 @@
 //! The sources come with this executable. They are built with the user's cargo, toolchain and configuration, so that
 //! the result can be linked with the user's crates, but apart from their build.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io::BufReader;
@@ -29,7 +28,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The directory with `libxproc_harness.rlib` for a target and all that it needs, built if it is not there.
+    /// The directory with the libraries of the harness for a target, built if it is not there. See [`libraries`].
     pub fn build(&self, target: Option<&str>) -> Result<PathBuf> {
         let home = self.directory.harness(target);
         let _lock = self.directory.lock()?;
@@ -52,7 +51,8 @@ impl Builder {
         Ok(home)
     }
 
-    fn run_cargo(&self, package: &Path, target: Option<&str>) -> Result<BTreeSet<PathBuf>> {
+    /// The libraries that cargo has built, each before those that depend on it.
+    fn run_cargo(&self, package: &Path, target: Option<&str>) -> Result<Vec<PathBuf>> {
         let target_dir = package.join("target");
         let mut command = Command::new(program());
         command
@@ -86,11 +86,12 @@ impl Builder {
                 String::from_utf8_lossy(&output.stderr).trim_end()
             )));
         }
-        let mut artifacts = BTreeSet::new();
+        let mut artifacts = Vec::new();
         for message in Message::parse_stream(BufReader::new(output.stdout.as_slice())) {
             let message = message.context(|| "error reading what cargo printed".to_owned())?;
             if let Message::CompilerArtifact(artifact) = message {
-                artifacts.extend(artifact.filenames.into_iter().map(|path| path.into_std_path_buf()));
+                let libraries = artifact.filenames.into_iter().filter(|path| path.extension() == Some("rlib"));
+                artifacts.extend(libraries.map(|path| path.into_std_path_buf()));
             }
         }
         Ok(artifacts)
@@ -152,16 +153,29 @@ fn manifest() -> String {
     manifest.to_string()
 }
 
-/// All libraries in one directory, to be found by one `-L`.
-fn gather(artifacts: &BTreeSet<PathBuf>, home: &Path) -> std::io::Result<()> {
+/// The names of the libraries in a directory that [`Builder::build`] gave, in the order in which a linker needs them:
+/// each before those that it depends on.
+pub fn libraries(home: &Path) -> Result<Vec<String>> {
+    let list = home.join(LIST);
+    let text = fs::read_to_string(&list).context(|| format!("error reading `{}`", list.display()))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+const LIST: &str = "libraries";
+
+/// All libraries in one directory, under names that a linker looks for.
+///
+/// An rlib is an archive of objects: to be linked it need not be a crate that the compiler sees.
+fn gather(artifacts: &[PathBuf], home: &Path) -> std::io::Result<()> {
     fs::create_dir(home)?;
-    for path in artifacts {
-        let is_library = path.extension().is_some_and(|extension| extension == "rlib" || extension == "so");
-        if let Some(name) = path.file_name().filter(|_| is_library) {
-            fs::hard_link(path, home.join(name)).or_else(|_| fs::copy(path, home.join(name)).map(drop))?;
-        }
+    let mut names = Vec::new();
+    for path in artifacts.iter().rev() {
+        let Some(name) = path.file_stem().and_then(|stem| stem.to_str()?.strip_prefix("lib")) else { continue };
+        let archive = home.join(format!("lib{name}.a"));
+        fs::hard_link(path, &archive).or_else(|_| fs::copy(path, &archive).map(drop))?;
+        names.push(name.to_owned());
     }
-    Ok(())
+    fs::write(home.join(LIST), names.join("\n"))
 }
 
 #[cfg(test)]

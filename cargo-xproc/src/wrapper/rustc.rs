@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::error::{Context, Error, Result};
@@ -10,7 +10,7 @@ use crate::handover;
 use crate::roles::{self, WORKSPACE_WRAPPER, split_first};
 use crate::wrapper::directory::Directory;
 use crate::wrapper::rustc_arguments::RustcArguments;
-use crate::wrapper::shim;
+use crate::wrapper::shim::{self, Harness};
 
 /// `rustc-wrapper RUSTC ARGS...`
 pub fn run(line: &[OsString]) -> Result<ExitCode> {
@@ -27,21 +27,19 @@ pub fn run(line: &[OsString]) -> Result<ExitCode> {
     let directory = Directory::of_link(Path::new(&line[0]));
     let directory = directory.ok_or_else(|| Error::usage("this program is called by cargo, use `cargo xproc test`"))?;
     let harness = match read.harness() {
-        Some(harness) => harness,
+        Some(rlib) => Harness::Dependency(rlib),
         None => own_harness(&directory, read.target().as_deref())?,
     };
     let shim = shim::build(&directory, rustc, &read, &harness)?;
-    let mut search: Vec<OsString> = Vec::new();
-    for file in [&shim, &harness] {
-        search.extend(["-L".into(), shim::dependency(file.parent().expect("a file is in a directory"))]);
-    }
+    let mut search = Vec::from(harness.search());
+    search.extend(shim::search("dependency=", shim.parent().expect("a file is in a directory")));
     compile(&program, &arguments, &shim, &search)
 }
 
-fn own_harness(directory: &Directory, target: Option<&str>) -> Result<PathBuf> {
+fn own_harness(directory: &Directory, target: Option<&str>) -> Result<Harness> {
     let built = directory.harness(target);
     let built = if built.exists() { built } else { handover::request_harness(target)? };
-    Ok(built.join("libxproc_harness.rlib"))
+    Ok(Harness::Own(built))
 }
 
 /// Compiles, and a second time where the name `test` became ambiguous by the first.

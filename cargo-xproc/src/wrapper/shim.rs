@@ -9,15 +9,63 @@ use std::process::{Command, Stdio};
 use crate::error::{Context, Error, Result};
 use crate::hash::Hash;
 use crate::wrapper::directory::{Directory, SHIM};
+use crate::wrapper::harness;
 use crate::wrapper::rustc_arguments::RustcArguments;
 
+/// The harness that a shim is linked with.
+#[derive(Clone, Debug)]
+pub enum Harness {
+    /// The rlib of the crate's own dependency.
+    Dependency(PathBuf),
+    /// The directory of our own, which the compiler does not see as a crate.
+    Own(PathBuf),
+}
+
+impl Harness {
+    /// What the compiler of the crate needs to find it.
+    pub fn search(&self) -> [OsString; 2] {
+        match self {
+            Harness::Dependency(rlib) => search("dependency=", rlib.parent().expect("a file is in a directory")),
+            Harness::Own(home) => search("native=", home),
+        }
+    }
+
+    /// What the compiler of the shim needs.
+    fn arguments(&self) -> Result<Vec<OsString>> {
+        let mut arguments = Vec::from(self.search());
+        match self {
+            Harness::Dependency(rlib) => {
+                let mut value = OsString::from("xproc_harness=");
+                value.push(rlib);
+                arguments.extend(["--cfg".into(), "xproc_harness_is_a_dependency".into(), "--extern".into(), value]);
+            }
+            Harness::Own(home) => {
+                let libraries = harness::libraries(home)?;
+                arguments.extend(libraries.into_iter().map(|name| format!("-lstatic:-bundle={name}").into()));
+            }
+        }
+        Ok(arguments)
+    }
+
+    /// Changes when it was built anew.
+    fn path(&self) -> &Path {
+        match self {
+            Harness::Dependency(path) | Harness::Own(path) => path,
+        }
+    }
+}
+
 /// The rlib of the shim for a crate that is compiled with `arguments` and linked with `harness`.
-pub fn build(directory: &Directory, rustc: &OsString, arguments: &RustcArguments, harness: &Path) -> Result<PathBuf> {
+pub fn build(
+    directory: &Directory,
+    rustc: &OsString,
+    arguments: &RustcArguments,
+    harness: &Harness,
+) -> Result<PathBuf> {
     let mut shared = arguments.shared();
-    let parent = harness.parent().expect("a file is in a directory");
-    shared.extend(["-L".into(), dependency(parent)]);
+    shared.extend(harness.arguments()?);
     let shims = directory.root().join("shims");
-    let home = shims.join(key(&shared, harness)?);
+    let home = shims.join(key(&shared, harness.path())?);
     let shim = home.join("libxproc_shim.rlib");
     if shim.exists() {
         return Ok(shim);
@@ -31,8 +79,6 @@ pub fn build(directory: &Directory, rustc: &OsString, arguments: &RustcArguments
     let scratch = tempfile::tempdir_in(&shims).context(doing)?;
     let source = scratch.path().join("test.rs");
     fs::write(&source, SHIM).context(|| format!("error writing `{}`", source.display()))?;
-    let mut extern_harness = OsString::from("xproc_harness=");
-    extern_harness.push(harness);
     let mut command = Command::new(rustc);
     command
         .args(["--crate-name", "xproc_shim", "--crate-type", "rlib", "--edition", "2021", "--cap-lints", "allow"])
@@ -40,8 +86,6 @@ pub fn build(directory: &Directory, rustc: &OsString, arguments: &RustcArguments
         .arg("-o")
         .arg(scratch.path().join("libxproc_shim.rlib"))
         .arg(&source)
-        .arg("--extern")
-        .arg(extern_harness)
         .args(&shared)
         // The `test` crate is the toolchain's own and of its version; only its use is unstable.
         .env("RUSTC_BOOTSTRAP", "1")
@@ -51,7 +95,7 @@ pub fn build(directory: &Directory, rustc: &OsString, arguments: &RustcArguments
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(Error::fault(format!(
             "error compiling the shim for tests against `{}`; is its version that of cargo-xproc, {}?\n{said}",
-            harness.display(),
+            harness.path().display(),
             env!("CARGO_PKG_VERSION")
         )));
     }
@@ -59,11 +103,11 @@ pub fn build(directory: &Directory, rustc: &OsString, arguments: &RustcArguments
     Ok(shim)
 }
 
-/// For `-L`.
-pub fn dependency(directory: &Path) -> OsString {
-    let mut value = OsString::from("dependency=");
+/// `-L KIND=DIRECTORY`.
+pub fn search(kind: &str, directory: &Path) -> [OsString; 2] {
+    let mut value = OsString::from(kind);
     value.push(directory);
-    value
+    ["-L".into(), value]
 }
 
 fn key(shared: &[OsString], harness: &Path) -> Result<String> {

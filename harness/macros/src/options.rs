@@ -37,30 +37,38 @@ impl Options {
         let private = quote!(#krate::__private);
         let mut fields = Vec::new();
         if let Some(methods) = &self.methods {
-            fields.push(quote!(methods: #private::std::option::Option::Some(&[#(#private::StartMethod::#methods),*])));
+            fields.push(quote!(methods = #private::std::option::Option::Some(&[#(#private::StartMethod::#methods),*])));
         }
         if let Some(ms) = self.timeout_ms {
             let duration = quote!(#private::std::time::Duration::from_millis(#ms));
-            fields.push(quote!(timeout: #private::std::option::Option::Some(#duration)));
+            fields.push(quote!(timeout = #private::std::option::Option::Some(#duration)));
         }
         if !self.levels.is_empty() {
             let levels =
                 self.levels.iter().map(|(lint, level)| quote!((#private::Lint::#lint, #private::Level::#level)));
-            fields.push(quote!(levels: &[#(#levels),*]));
+            fields.push(quote!(levels = &[#(#levels),*]));
         }
         if let Some(codec) = &self.codec {
-            fields.push(quote!(codec: #private::Codec::#codec));
+            fields.push(quote!(codec = #private::Codec::#codec));
         }
         if let Some(exit) = &self.exit {
-            fields.push(quote!(exit: #private::std::option::Option::Some(#private::ChildExit::#exit)));
+            fields.push(quote!(exit = #private::std::option::Option::Some(#private::ChildExit::#exit)));
         }
         if let Some(warm) = self.warm {
-            fields.push(quote!(warm: #private::std::option::Option::Some(#warm)));
+            fields.push(quote!(warm = #private::std::option::Option::Some(#warm)));
         }
         if self.diverges {
-            fields.push(quote!(diverges: true));
+            fields.push(quote!(diverges = true));
         }
-        quote!(#private::Options { #(#fields,)* ..#private::Options::DEFAULT })
+        if fields.is_empty() {
+            return quote!(#private::Options::DEFAULT);
+        }
+        // No struct update: clippy objects to it where all fields are set.
+        quote! {{
+            let mut options = #private::Options::DEFAULT;
+            #(options.#fields;)*
+            options
+        }}
     }
 
     fn parse_option(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {

@@ -1,9 +1,9 @@
 //! `#[xproc_harness::target]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, ItemFn, Path, Result, Safety, Signature, Token, Type};
+use syn::{Error, FnArg, ItemFn, Path, Result, ReturnType, Safety, Signature, Token, Type};
 
 use crate::test_attribute::ours_at;
 
@@ -32,8 +32,11 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
         }
     };
     let binding = if types.is_empty() { quote!(()) } else { quote!(arguments) };
-    let output = ours_at(function.sig.output.span());
-    let call = quote_spanned!(output=> #private::exit_code_of(#call));
+    let output = match &function.sig.output {
+        ReturnType::Type(_, ty) => ours_at(ty.span()),
+        ReturnType::Default => Span::call_site(),
+    };
+    let call = quote_spanned!(output=> #private::Ended::new(#call).exit_code());
 
     Ok(quote! {
         #function

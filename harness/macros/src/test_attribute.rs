@@ -9,7 +9,8 @@
 //! #[test] fn NAME() { run_by_libtest(...) }   found by libtest, and by editors
 //! ```
 //!
-//! The entry is outside of the `#[test]`, which rustc drops where the target has `harness = false`.
+//! The entry is outside of the `#[test]`, which rustc drops where the target has `harness = false`. Both are there in
+//! test builds alone.
 //! Tokens of ours keep our own hygiene and only borrow the user's location: lints take them for what they are, the
 //! work of a macro, and errors still point into the user's source.
 
@@ -55,8 +56,7 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
     let documentation = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
 
     Ok(quote! {
-        #[cfg(test)]
-        const _: () = {
+        #private::in_test_builds! { const _: () = {
             #(#attributes)*
             #sig #block
 
@@ -73,7 +73,7 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
                 options: #option_values,
                 body: &CASE,
             };
-        };
+        }; }
 
         #(#documentation)*
         #(#libtest_attributes)*

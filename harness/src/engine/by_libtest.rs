@@ -4,7 +4,7 @@
 //! arguments for this one test. There libtest calls the test on a thread that does nothing else than wait for it, and
 //! that thread becomes the fork server: what it forks has one thread, and libtest's has none of ours to wake.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::panic;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +14,13 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use crate::case::{Body, ShouldPanic, TestCase};
 use crate::protocol::Settings;
 use crate::registry::{self, Entry};
+use crate::role::{self, Role};
+use crate::sys::exec::Streams;
 use crate::sys::{self, stdio};
 
-use super::judge::judge;
+use super::judge::{Alone, judge};
 use super::messages::{End, Request};
-use super::role::{self, Role};
+use super::parent::Pipes;
 use super::server::{self, Client};
 use super::{body, child, text};
 
@@ -29,15 +31,31 @@ pub fn run(entry: &'static Entry) {
             UNDER_LIBTEST.store(true, Ordering::Relaxed);
             server::serve(socket, cases())
         }
-        Role::Child(file) => child::spawned(file, case_at),
-        Role::Plain => once(entry),
+        Role::Child(file) => {
+            take_stdout();
+            child::spawned(file, case_at)
+        }
+        Role::Plain | Role::Target(_) | Role::TargetServer(_) => once(entry),
         Role::Standalone | Role::Runner(_) => compare(entry),
     }
 }
 
-/// Whether this process was started through libtest, which prints to stdout before the test begins.
+/// Whether this process was started through libtest, and its spawn children will be.
 pub fn is_underneath() -> bool {
     UNDER_LIBTEST.load(Ordering::Relaxed)
+}
+
+/// The standard streams of a spawn child: libtest prints to its stdout before it calls the test, so the pipe that
+/// captures what the test prints comes as stdin.
+pub fn streams<'a>(pipes: &'a Pipes, null: &'a OwnedFd) -> Streams<'a> {
+    [pipes.write(0), Some(null), pipes.write(1)]
+}
+
+/// In the child: see [`streams`].
+fn take_stdout() {
+    // Both are open: the process was started with them.
+    let _ = stdio::copy(stdio::STDIN, stdio::STDOUT);
+    let _ = stdio::null(stdio::STDIN);
 }
 
 static UNDER_LIBTEST: AtomicBool = AtomicBool::new(false);
@@ -58,7 +76,7 @@ fn compare(entry: &'static Entry) {
     let Some(index) = cases.iter().position(|case| case.name == name) else {
         panic!("the test `{name}` is not registered");
     };
-    let report = judge(index, &cases[index], &Settings::default(), |request| in_clean_process(name, request));
+    let report = judge(index, &cases[index], &Settings::default(), &Alone::new(1), |request| in_clean_process(name, request));
     let fails = report.fails(&crate::Levels::default());
     if fails {
         eprintln!("{}", text::block(&report));
@@ -82,12 +100,10 @@ fn compare(entry: &'static Entry) {
 
 fn in_clean_process(name: &str, request: &Request) -> std::io::Result<super::messages::Reply> {
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
-    stdio::keep_on_exec(&theirs)?;
-    let role = format!("server:{}", theirs.as_raw_fd());
     let null: OwnedFd = std::fs::OpenOptions::new().write(true).open("/dev/null")?.into();
     let program = std::env::args_os().next().unwrap_or_default();
     let arguments = [program, name.into(), "--exact".into(), "--nocapture".into(), "--include-ignored".into()];
-    let pid = sys::exec::with_arguments(&arguments, &role, Some(&null), None)?;
+    let pid = sys::exec::with_arguments(&arguments, "server", &theirs, [None, Some(&null), None])?;
     drop(theirs);
     let mut client = Client::over(ours, pid);
     let reply = client.run(request);

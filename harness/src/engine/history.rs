@@ -15,6 +15,8 @@ pub struct History {
     pub twice: Option<Attempt>,
     /// Forked children with arguments that went through the codec, where that was tried.
     pub decoded: Option<Attempt>,
+    /// The attempt alone passed, one with other tests beside it did not.
+    pub differed_beside_others: bool,
 }
 
 /// The runs of one parent and of its children, in the order in which they were run.

@@ -4,6 +4,7 @@
 //! children in the opposite order, the body twice in one process, children with decoded arguments.
 
 use std::io;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use crate::case::TestCase;
@@ -66,19 +67,31 @@ impl Terms {
 }
 
 /// Runs a test, as often as it takes, through `run`: the steps of one fresh parent. Its error means that the fork
-/// server was lost.
+/// server was lost. What fails or differs is run again `alone`, without other tests beside it.
 pub fn judge(
     index: usize,
     case: &TestCase,
     settings: &Settings,
+    alone: &Alone,
     mut run: impl FnMut(&Request) -> io::Result<Reply>,
 ) -> TestReport {
     let began = Instant::now();
     let terms = Terms::of(case, settings);
     let mut attempt = |steps: Vec<Step>| attempt(index, case, &terms, steps, &mut run);
 
-    let mut history = History::default();
-    history.attempts.push(attempt(terms.steps(false)));
+    let beside_others = alone.beside_others();
+    let first = attempt(terms.steps(false));
+    drop(beside_others);
+    let mut history = History { attempts: vec![first], ..History::default() };
+    if verdict::passes(history.first(), case, &terms) {
+        return report::of_test(case, &history, verdict::conclude(&history, case, &terms), began.elapsed());
+    }
+    let _alone = alone.alone();
+    if alone.has_others() {
+        // What tests do to each other outside their processes is no difference between start methods.
+        history.attempts = vec![attempt(terms.steps(false))];
+        history.differed_beside_others = verdict::passes(history.first(), case, &terms);
+    }
     let setup_failed = history.first().setup.as_ref().is_some_and(|setup| setup.failed.is_some());
     if !setup_failed && !verdict::agree(history.first(), case, &terms) {
         history.attempts.push(attempt(terms.steps(true)));
@@ -99,6 +112,33 @@ pub fn judge(
     }
     let judgement = verdict::conclude(&history, case, &terms);
     report::of_test(case, &history, judgement, began.elapsed())
+}
+
+/// Lets tests run side by side, or one of them alone.
+pub struct Alone {
+    workers: usize,
+    lock: RwLock<()>,
+}
+
+impl Alone {
+    /// For so many tests side by side.
+    pub fn new(workers: usize) -> Alone {
+        Alone { workers, lock: RwLock::new(()) }
+    }
+
+    /// Waits until no test needs to be alone.
+    fn beside_others(&self) -> RwLockReadGuard<'_, ()> {
+        self.lock.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no other test runs.
+    fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.lock.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_others(&self) -> bool {
+        self.workers > 1
+    }
 }
 
 /// One fresh parent. Where it does not survive a step, the steps after it are run by another one.

@@ -15,7 +15,6 @@ mod judge;
 mod messages;
 mod parent;
 mod report;
-mod role;
 mod runner;
 mod selection;
 mod server;
@@ -25,8 +24,7 @@ mod text;
 mod verdict;
 
 use crate::case::TestCase;
-
-use role::Role;
+use crate::role::{self, Role};
 
 /// Plays the part that this process was started for. Returns only if it is to behave as a plain test binary: started
 /// again by a test body. Must be called while the process has a single thread.
@@ -34,7 +32,7 @@ pub fn enter(count: usize, case: impl Fn(usize) -> TestCase) {
     // They live as long as the process, in all processes that are forked from it.
     let all = || -> &'static [TestCase] { (0..count).map(&case).collect::<Vec<_>>().leak() };
     match role::take() {
-        Role::Plain => {}
+        Role::Plain | Role::Target(_) | Role::TargetServer(_) => {}
         Role::Standalone => runner::standalone(all()),
         Role::Runner(socket) => runner::attached(all(), socket),
         Role::Server(socket) => server::serve(socket, all()),

@@ -4,7 +4,8 @@
 //! its thread-locals. The only other thread of ours is the first one, parked. While a body runs, no descriptor of
 //! ours is open here.
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::sys::{self, stdio};
 use crate::{StartMethod, value};
 
 use super::body;
+use super::by_libtest;
 use super::capture::Capture;
 use super::child::{self, ChildArguments};
 use super::messages::{
@@ -205,10 +207,15 @@ impl Parent<'_> {
                 return Err(format!("the arguments of the body exceed {} MiB", CHILD_CAPACITY >> 20));
             }
             let pipes = Pipes::new(&self.streams).map_err(describe)?;
-            stdio::keep_on_exec(&file).map_err(describe)?;
             sys::end::flush_rust();
-            let role = format!("child:{}", file.as_raw_fd());
-            let pid = sys::exec::again(&role, pipes.write(0), pipes.write(1))
+            let null: OwnedFd;
+            let streams = if by_libtest::is_underneath() {
+                null = File::open("/dev/null").map_err(|error| error.to_string())?.into();
+                by_libtest::streams(&pipes, &null)
+            } else {
+                [None, pipes.write(0), pipes.write(1)]
+            };
+            let pid = sys::exec::again("child", &file, streams)
                 .map_err(|error| format!("cannot execute the test binary: {}", error.desc()))?;
             Ok((pid, region, pipes))
         };

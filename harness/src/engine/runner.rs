@@ -16,7 +16,7 @@ use crate::outcome::TestReport;
 use crate::protocol::{FromBinary, PROTOCOL, Settings, ToBinary};
 use crate::sys;
 
-use super::judge::judge;
+use super::judge::{Alone, judge};
 use super::selection::Selection;
 use super::servers::Servers;
 use super::{report, text};
@@ -37,7 +37,7 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
     let threads = threads(&selection.arguments, &settings);
     let servers = Arc::new(start_servers(chosen.len().min(threads), cases));
-    let run = Run { cases, settings, servers: servers.clone(), stopped: Arc::default() };
+    let run = Run { cases, settings, servers: servers.clone(), stopped: Arc::default(), alone: Arc::new(Alone::new(threads)) };
     let trials = chosen.into_iter().map(|index| {
         let run = run.clone();
         let case = &cases[index];
@@ -81,6 +81,7 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
         servers: Arc::new(start_servers(chosen.len().min(threads), cases)),
         settings,
         stopped: Arc::default(),
+        alone: Arc::new(Alone::new(threads)),
     };
     let writer = Arc::new(Mutex::new(writer));
     let listener = run.clone();
@@ -139,12 +140,13 @@ struct Run {
     settings: Settings,
     servers: Arc<Servers>,
     stopped: Arc<AtomicBool>,
+    alone: Arc<Alone>,
 }
 
 impl Run {
     /// `None` where the run was stopped meanwhile.
     fn judge(&self, index: usize) -> Option<TestReport> {
-        let report = judge(index, &self.cases[index], &self.settings, |request| self.servers.run(request));
+        let report = judge(index, &self.cases[index], &self.settings, &self.alone, |request| self.servers.run(request));
         let ended = self.stopped.load(Ordering::Acquire) && !self.settings.fail_fast;
         (!ended).then_some(report)
     }

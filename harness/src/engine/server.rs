@@ -65,10 +65,7 @@ impl Client {
     /// Starts a server in place of one that died: by exec, since the calling process has several threads.
     pub fn execute() -> nix::Result<Client> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
-        // Another thread may fork between these two: its child then holds the socket for as long as its test runs.
-        stdio::keep_on_exec(&theirs)?;
-        let role = format!("server:{}", theirs.as_raw_fd());
-        let pid = sys::exec::again(&role, None, None)?;
+        let pid = sys::exec::again("server", &theirs, [None; 3])?;
         Ok(Client { socket: ours.into(), pid })
     }
 

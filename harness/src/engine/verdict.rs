@@ -43,6 +43,11 @@ pub fn agree(attempt: &Attempt, case: &TestCase, terms: &Terms) -> bool {
     alike && (!looked_at(Lint::Argument) || argument_differences(attempt, case).is_empty())
 }
 
+/// Whether the test passes in all runs of the attempt, and they agree: nothing is left to be said.
+pub fn passes(attempt: &Attempt, case: &TestCase, terms: &Terms) -> bool {
+    attempt.facets.iter().all(|facets| facets.passed) && !attempt.facets.is_empty() && agree(attempt, case, terms)
+}
+
 /// Whether some place has passed and failed, so that one more look is worth it.
 pub fn unsteady(history: &History) -> bool {
     history.places().iter().any(|place| !is_steady(&history.series(*place)))
@@ -70,6 +75,13 @@ pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement 
     };
     let Findings { differences, causes, mut notes, .. } = found;
     let strays: u32 = history.attempts.iter().map(|attempt| attempt.strays).max().unwrap_or(0);
+    if history.differed_beside_others {
+        notes.push(
+            "passes when it runs alone; while other tests ran it failed or differed: they share something outside \
+             their processes"
+                .into(),
+        );
+    }
     if strays > 0 {
         notes.push(format!("left {strays} process{} running, killed", if strays == 1 { "" } else { "es" }));
     }
@@ -155,7 +167,8 @@ impl Findings<'_> {
         if differing.is_empty() {
             return self.messages();
         }
-        let lint = if self.is_once(&differing) { Lint::Once } else { Lint::Result };
+        let once = self.is_second_run(&self.history.places(), |one, other| one.ends_like(other));
+        let lint = if once { Lint::Once } else { Lint::Result };
         let places: Vec<Place> = self.representatives(|place| differing.contains(&place));
         let with_parent = differing.iter().any(|place| place.method.is_none());
         let values = places
@@ -230,15 +243,13 @@ impl Findings<'_> {
             let path = join(prefix, &difference.path);
             let get = |place: Place| difference.values.get(&key(place)).cloned();
             let values = self.by_label(seen.iter().filter_map(|(place, _)| Some((*place, get(*place)?))));
-            // The body's second run in one process against the forked child's.
-            let again = self.history.twice.as_ref().and_then(|twice| tree_of(twice.facets.get(1)?));
-            let fork = seen.iter().find(|(place, _)| place.method == Some(StartMethod::Fork));
-            let once = match (again, fork) {
-                (Some(again), Some((_, fork))) => !value::diff(&[("fork", fork), ("again", &again)])
+            let places: Vec<Place> = seen.iter().map(|(place, _)| *place).collect();
+            let once = self.is_second_run(&places, |one, other| match (tree_of(one), tree_of(other)) {
+                (Some(one), Some(other)) => !value::diff(&[("a", &one), ("b", &other)])
                     .iter()
-                    .any(|other| other.path.starts_with(&difference.path)),
+                    .any(|other| other.path.starts_with(&difference.path) || difference.path.starts_with(&other.path)),
                 _ => false,
-            };
+            });
             self.add(if once { Lint::Once } else { lint }, path, values, None);
         }
     }
@@ -300,14 +311,7 @@ impl Findings<'_> {
             self.notes.push(format!("the {what} varies from run to run: not compared"));
             return false;
         }
-        let again = self.history.twice.as_ref().and_then(|twice| twice.facets.get(1)).map(&of);
-        let forked: Vec<&String> =
-            first.iter().filter(|(place, _)| place.method == Some(StartMethod::Fork)).map(|(_, text)| text).collect();
-        let fresh: Vec<&String> =
-            first.iter().filter(|(place, _)| place.method != Some(StartMethod::Fork)).map(|(_, text)| text).collect();
-        // Only the forked children differ, and just as a second run in one process does.
-        let once = again.is_some_and(|again| !forked.is_empty() && forked.iter().all(|text| **text == again))
-            && fresh.windows(2).all(|pair| pair[0] == pair[1]);
+        let once = self.is_second_run(places, |one, other| of(one) == of(other));
         let values = self.by_label(first);
         self.add(if once { Lint::Once } else { lint }, path.to_owned(), values, None);
         true
@@ -402,11 +406,14 @@ impl Findings<'_> {
         }
     }
 
-    /// Whether the places that differ end as the body's second run in one process does.
-    fn is_once(&self, differing: &[Place]) -> bool {
-        let Some(again) = self.history.twice.as_ref().and_then(|twice| twice.facets.get(1)) else { return false };
-        let forked = |place: &Place| place.method == Some(StartMethod::Fork);
-        differing.iter().all(|place| forked(place) && self.history.series(*place).iter().all(|f| f.ends_like(again)))
+    /// Whether the body, run twice in one process, differs from itself, and each place is like one of these two runs:
+    /// then it is not the start method that makes the difference.
+    fn is_second_run(&self, places: &[Place], alike: impl Fn(&Facets, &Facets) -> bool) -> bool {
+        let Some([first, second]) = self.history.twice.as_ref().map(|twice| twice.facets.as_slice()) else {
+            return false;
+        };
+        let like_one = |facets: &&Facets| alike(facets, first) || alike(facets, second);
+        !alike(first, second) && places.iter().all(|place| self.history.series(*place).iter().all(like_one))
     }
 
     /// A fresh process to hold the others against.

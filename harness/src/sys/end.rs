@@ -32,7 +32,8 @@ pub fn flush_rust() {
     let _ = std::io::stderr().flush();
 }
 
-fn flush_c() {
+/// Flushes C's output streams.
+pub fn flush_c() {
     // SAFETY: fflush(NULL) flushes all open C streams and needs no argument to be valid.
     unsafe {
         libc::fflush(std::ptr::null_mut());

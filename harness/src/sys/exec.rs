@@ -1,40 +1,53 @@
-//! Starting the running executable again.
+//! The same program once more.
 
 use std::ffi::{CString, OsString};
+use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::unistd::Pid;
 
-use super::stdio::{STDERR, STDOUT};
+use crate::protocol::ROLE_VARIABLE;
+
+/// What becomes the new process's stdin, stdout and stderr; the others are inherited.
+pub type Streams<'a> = [Option<&'a OwnedFd>; 3];
 
 /// Executes this process's own executable, even if its file has been replaced or deleted, with the same arguments and
-/// the current environment plus `role`. `stdout` and `stderr` become the child's, where given; all else is inherited
-/// as exec does: what is not CLOEXEC, cwd, umask, limits, ignored signals and the signal mask.
-pub fn again(role: &str, stdout: Option<&OwnedFd>, stderr: Option<&OwnedFd>) -> nix::Result<Pid> {
+/// the current environment plus the role `NAME:FD`, whose descriptor is passed on. All else is inherited as exec does:
+/// what is not CLOEXEC, cwd, umask, limits, ignored signals and the signal mask.
+pub fn again(role: &str, passed: &OwnedFd, streams: Streams<'_>) -> nix::Result<Pid> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    with_arguments(&arguments, role, stdout, stderr)
+    with_arguments(&arguments, role, passed, streams)
 }
 
 /// As [`again`], with other arguments.
-pub fn with_arguments(
-    arguments: &[OsString],
-    role: &str,
-    stdout: Option<&OwnedFd>,
-    stderr: Option<&OwnedFd>,
-) -> nix::Result<Pid> {
+pub fn with_arguments(arguments: &[OsString], role: &str, passed: &OwnedFd, streams: Streams<'_>) -> nix::Result<Pid> {
     let argv: Vec<CString> = arguments.iter().filter_map(|arg| CString::new(arg.as_bytes()).ok()).collect();
     let mut environment: Vec<CString> = std::env::vars_os()
         .filter_map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok())
         .collect();
-    environment.extend(CString::new(format!("{}={role}", crate::protocol::ROLE_VARIABLE)));
+    environment.extend(CString::new(format!("{ROLE_VARIABLE}={role}:{}", passed.as_raw_fd())));
     let mut actions = PosixSpawnFileActions::init()?;
-    for (fd, number) in [(stdout, STDOUT), (stderr, STDERR)] {
-        if let Some(fd) = fd {
-            actions.add_dup2(fd.as_raw_fd(), number)?;
+    for (number, stream) in streams.iter().enumerate() {
+        if let Some(stream) = stream {
+            actions.add_dup2(stream.as_raw_fd(), number as i32)?;
         }
     }
-    // `posix_spawn` shares memory with the child until exec, which costs half of fork and exec.
-    posix_spawn("/proc/self/exe", &actions, &PosixSpawnAttr::init()?, &argv, &environment)
+    // A descriptor that is copied onto itself loses CLOEXEC, in the new process alone.
+    actions.add_dup2(passed.as_raw_fd(), passed.as_raw_fd())?;
+    // `posix_spawn` shares memory with the new process until exec, which costs half of fork and exec.
+    posix_spawn(&program(), &actions, &PosixSpawnAttr::init()?, &argv, &environment)
+}
+
+/// The file of this program, by its own path, which names the new process, unless another file is there by now.
+fn program() -> PathBuf {
+    let ours = PathBuf::from("/proc/self/exe");
+    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    std::env::current_exe()
+        .ok()
+        .filter(|path| identity(path).is_some_and(|it| identity(&ours) == Some(it)))
+        .unwrap_or(ours)
 }

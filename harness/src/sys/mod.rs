@@ -5,12 +5,14 @@
 
 pub mod clock;
 pub mod end;
+pub mod entry;
 pub mod environment;
 pub mod exec;
 pub mod fork;
 pub mod futex;
 pub mod note;
 pub mod pidfd;
+pub mod received;
 pub mod region;
 pub mod signals;
 pub mod stdio;

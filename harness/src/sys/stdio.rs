@@ -34,9 +34,14 @@ fn above_standard(fd: OwnedFd) -> nix::Result<OwnedFd> {
 
 /// Makes the standard stream `number` a copy of `fd`, inherited through exec.
 pub fn redirect(fd: &OwnedFd, number: RawFd) -> nix::Result<()> {
-    // SAFETY: dup2 takes two integers. What `number` was before is a standard stream of this process, which std
-    // addresses by number, not by ownership.
-    Errno::result(unsafe { libc::dup2(fd.as_raw_fd(), number) }).map(drop)
+    copy(fd.as_raw_fd(), number)
+}
+
+/// Makes the standard stream `to` a copy of the standard stream, or other descriptor, `from`.
+pub fn copy(from: RawFd, to: RawFd) -> nix::Result<()> {
+    // SAFETY: dup2 takes two integers. What `to` was before is a standard stream of this process, which std addresses
+    // by number, not by ownership.
+    Errno::result(unsafe { libc::dup2(from, to) }).map(drop)
 }
 
 /// Device and inode of what the stream `number` is open on; `None` where it is closed.
@@ -67,9 +72,4 @@ pub fn inherited(number: RawFd) -> Option<OwnedFd> {
     let fd = unsafe { OwnedFd::from_raw_fd(number) };
     fcntl(&fd, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC)).ok()?;
     Some(fd)
-}
-
-/// Lets `fd` be inherited through exec.
-pub fn keep_on_exec(fd: &OwnedFd) -> nix::Result<()> {
-    fcntl(fd, FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).map(drop)
 }

@@ -5,7 +5,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use crate::protocol::{MARK_VARIABLE, ROLE_VARIABLE};
 use crate::sys;
 
-/// A part that a test binary can play.
+/// A part that a program with this crate can play.
 pub enum Role {
     /// Started by a user, by cargo or by nextest.
     Standalone,
@@ -15,6 +15,10 @@ pub enum Role {
     Server(OwnedFd),
     /// A spawn child; its order and its report are in the memory file.
     Child(OwnedFd),
+    /// A child of `Process`, started by `spawn`; its request is in the memory file.
+    Target(OwnedFd),
+    /// The fork server of `Process`; its client is on the socket.
+    TargetServer(OwnedFd),
     /// Started again by a test body: what libtest alone would be.
     Plain,
 }
@@ -35,6 +39,8 @@ fn parse(value: &str) -> Option<Role> {
         "runner" => Some(Role::Runner(fd(number)?)),
         "server" => Some(Role::Server(fd(number)?)),
         "child" => Some(Role::Child(fd(number)?)),
+        "target" => Some(Role::Target(fd(number)?)),
+        "target-server" => Some(Role::TargetServer(fd(number)?)),
         _ => None,
     }
 }

@@ -1,0 +1,4 @@
+#[xproc_harness::test]
+fn body(number: u8) {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[xproc_harness::test]
+async fn body() {}
+
+fn main() {}
