@@ -213,7 +213,7 @@ impl Run<'_> {
                 Ok(()) => break,
                 // Another process would come no further.
                 Err(Death { how, is_told }) if remaining.len() == before => {
-                    if !is_told {
+                    if !is_told && self.interrupts.count() == 0 {
                         self.fault(&format!("`{}` {how}", planned.binary.id()));
                     }
                     break;
