@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::ValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
@@ -124,7 +123,7 @@ impl CargoOption {
         if self.id() == "color" {
             arg = arg.value_parser(["auto", "always", "never"]);
         } else if !matches!(self.value, Value::None | Value::Counted) {
-            arg = arg.value_parser(ValueParser::from(value_parser!(OsString)));
+            arg = arg.value_parser(value_parser!(OsString));
         }
         match self.value {
             Value::None => arg.action(ArgAction::SetTrue),

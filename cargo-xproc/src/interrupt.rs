@@ -72,7 +72,7 @@ impl Interrupts {
 
     /// Does something while cargo runs, and until it has ended; it is not reaped.
     pub fn while_running<T>(&self, cargo: &mut Child, act: impl FnOnce(&mut Child) -> T) -> T {
-        let pid = Pid::from_raw(cargo.id().cast_signed());
+        let pid = pid_of(cargo);
         *lock(&self.0.cargo) = Some(pid);
         let done = act(cargo);
         // It stays a zombie, so that no signal can reach a process that has its number by then.
@@ -80,6 +80,11 @@ impl Interrupts {
         *lock(&self.0.cargo) = None;
         done
     }
+}
+
+/// The number of a child as system calls take it.
+pub fn pid_of(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("numbers of processes are small"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

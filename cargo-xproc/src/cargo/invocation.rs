@@ -56,7 +56,7 @@ pub fn build(
     let stderr = child.stderr.take().expect("it is piped");
     let filter = StatusFilter::new(runner.as_os_str().as_encoded_bytes());
     let printer = std::thread::spawn(move || print(stderr, filter));
-    let artifacts = interrupts.while_running(&mut child, |child| artifacts(child))?;
+    let artifacts = interrupts.while_running(&mut child, artifacts)?;
     _ = printer.join();
     let status = child.wait().context(|| "error waiting for cargo".to_owned())?;
     let collected = listener.finish()?;

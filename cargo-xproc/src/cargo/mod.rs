@@ -60,8 +60,8 @@ impl Surroundings {
 }
 
 /// The cargo that called us, else the one on the path.
-pub fn program() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+pub fn program() -> PathBuf {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into()
 }
 
 /// A target may be `host-tuple`, or a file that describes it.
@@ -95,6 +95,7 @@ fn target_dir(options: &CargoOptions) -> Result<PathBuf> {
 }
 
 fn rustc_version(rustc: OsString) -> Result<String> {
+    let rustc = PathBuf::from(rustc);
     let mut command = Command::new(&rustc);
     let output = command.arg("-vV").stdin(Stdio::null()).output();
     let output = output.context(|| format!("error starting `{}`", rustc.display()))?;

@@ -103,6 +103,7 @@ fn diff(left: &str, a: &str, right: &str, b: &str, indent: usize, width: usize) 
     let mut rendered = format!("{:indent$}- {left}\n{:indent$}+ {right}\n", "", "");
     let start = |text: &str| text.chars().take(MAX_DIFFED).collect::<String>();
     let (a, b) = (start(a), start(b));
+    let one_lacks_newline = a.ends_with('\n') != b.ends_with('\n');
     let diff = TextDiff::from_lines(&a, &b);
     let mut lines = Vec::new();
     for (i, hunk) in diff.grouped_ops(AROUND).iter().enumerate() {
@@ -116,7 +117,8 @@ fn diff(left: &str, a: &str, right: &str, b: &str, indent: usize, width: usize) 
                 ChangeTag::Equal => ' ',
             };
             let text = cut_line(change.value().trim_end_matches('\n'), width.saturating_sub(indent + 4).max(20));
-            let missing = if change.missing_newline() && sign != ' ' { " (no newline)" } else { "" };
+            let missing =
+                if one_lacks_newline && change.missing_newline() && sign != ' ' { " (no newline)" } else { "" };
             let style = if sign == ' ' { Style::new() } else { Style::new().bold() };
             lines.push(format!("{style}{sign} {text}{missing}{style:#}"));
         }

@@ -135,11 +135,7 @@ impl Run<'_> {
             let started: Vec<_> = chunk.iter().map(|binary| self.start(binary)).collect();
             let mut greetings = Greetings::default();
             for (binary, started) in chunk.into_iter().zip(started) {
-                let greeted = started.and_then(|process| {
-                    let tests = self.greeting(&process, &mut greetings)?;
-                    Ok((process, tests))
-                });
-                match greeted {
+                match started.and_then(|process| self.greeting(process, &mut greetings)) {
                     Ok((process, tests)) => {
                         let (runs, ignored) = self.choose(&binary, tests);
                         let process = (keep && !runs.is_empty()).then_some(process);
@@ -174,11 +170,17 @@ impl Run<'_> {
     }
 
     /// Waits for a process to tell its tests; what others tell meanwhile is kept.
-    fn greeting(&mut self, process: &Process, greetings: &mut Greetings) -> Result<Vec<TestEntry>, String> {
+    fn greeting(&mut self, process: Process, greetings: &mut Greetings) -> Result<(Process, Vec<TestEntry>), String> {
         let deadline = Instant::now() + HELLO_PATIENCE;
         loop {
-            if let Some(greeting) = greetings.0.remove(&process.id) {
-                return greeting;
+            match greetings.0.remove(&process.id) {
+                Some(Greeting::Tests(tests)) => return Ok((process, tests)),
+                Some(Greeting::Wrong(message)) => return Err(message),
+                Some(Greeting::Ended) => {
+                    let how = describe(self.end(process, END_PATIENCE));
+                    return Err(format!("{how} before it told its tests; run it by hand to see why"));
+                }
+                None => {}
             }
             match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Event::Process(id, event)) => greetings.add(id, event),
@@ -197,7 +199,7 @@ impl Run<'_> {
             let process = match planned.process.take() {
                 Some(process) => Ok(process),
                 None => self.start(&planned.binary).and_then(|process| {
-                    self.greeting(&process, &mut Greetings::default())?;
+                    let (process, _) = self.greeting(process, &mut Greetings::default())?;
                     Ok(process)
                 }),
             };
@@ -205,12 +207,15 @@ impl Run<'_> {
             let ended = match process {
                 Ok(process) => self.run_process(process, &planned.binary, &mut remaining),
                 Err(_) if self.interrupts.count() > 0 => break,
-                Err(message) => Err(message),
+                Err(how) => Err(Death { how, is_told: false }),
             };
             match ended {
                 Ok(()) => break,
-                Err(message) if remaining.len() == before => {
-                    self.fault(&format!("`{}` {message}", planned.binary.id()));
+                // Another process would come no further.
+                Err(Death { how, is_told }) if remaining.len() == before => {
+                    if !is_told && self.interrupts.count() == 0 {
+                        self.fault(&format!("`{}` {how}", planned.binary.id()));
+                    }
                     break;
                 }
                 // Tests that had not started run in another process.
@@ -222,13 +227,13 @@ impl Run<'_> {
         }
     }
 
-    /// Runs what remains in one process. `Err` says how it ended before it was done.
+    /// Runs what remains in one process.
     fn run_process(
         &mut self,
         mut process: Process,
         binary: &Binary,
         remaining: &mut BTreeSet<String>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Death> {
         let settings = Settings { only: Some(remaining.iter().cloned().collect()), ..self.options.settings.clone() };
         // Where it has ended already, the events below say so.
         _ = process.send(&ToBinary::Run { settings });
@@ -262,7 +267,8 @@ impl Run<'_> {
                     }
                     FromBinary::Done => {
                         self.end(process, END_PATIENCE);
-                        return self.check_done(binary, remaining);
+                        self.check_done(binary, remaining);
+                        return Ok(());
                     }
                     FromBinary::Hello { .. } => break Some("told its tests a second time".to_owned()),
                 },
@@ -281,16 +287,16 @@ impl Run<'_> {
             None => describe(status),
         };
         for (name, since) in running {
-            if remaining.remove(&name) {
+            // Of an interrupted test nothing can be said.
+            if self.interrupts.count() == 0 && remaining.remove(&name) {
                 let reason = format!("the test binary {how} while the test ran");
                 self.finished(lost(name, reason, since.elapsed()), binary);
             }
         }
         if garbage.is_some() {
             self.fault(&format!("`{}` {how}", binary.id()));
-            return Ok(());
         }
-        Err(format!("{how} before it was done"))
+        Err(Death { how: format!("{how} before it was done"), is_told: garbage.is_some() })
     }
 
     /// Ends a process, and all that it leaves behind.
@@ -303,7 +309,7 @@ impl Run<'_> {
     }
 
     /// A binary that is done has run all its tests, unless it was told to stop.
-    fn check_done(&mut self, binary: &Binary, remaining: &BTreeSet<String>) -> Result<(), String> {
+    fn check_done(&mut self, binary: &Binary, remaining: &BTreeSet<String>) {
         if let Some(first) = remaining.first()
             && !self.is_stopped()
         {
@@ -313,7 +319,6 @@ impl Run<'_> {
                 remaining.len()
             ));
         }
-        Ok(())
     }
 
     fn finished(&mut self, mut report: TestReport, binary: &Binary) {
@@ -328,24 +333,43 @@ impl Run<'_> {
     }
 }
 
-/// Tests that processes have told, or why they have not.
+/// A process ended before it was done.
+#[derive(Debug)]
+struct Death {
+    how: String,
+    /// The user knows of it.
+    is_told: bool,
+}
+
+/// What processes have said first.
 #[derive(Debug, Default)]
-struct Greetings(BTreeMap<ProcessId, Result<Vec<TestEntry>, String>>);
+struct Greetings(BTreeMap<ProcessId, Greeting>);
+
+#[derive(Debug)]
+enum Greeting {
+    Tests(Vec<TestEntry>),
+    /// It said something else.
+    Wrong(String),
+    /// It said nothing.
+    Ended,
+}
 
 impl Greetings {
     fn add(&mut self, id: ProcessId, event: ProcessEvent) {
         let greeting = match event {
             ProcessEvent::Message(message) => match *message {
-                FromBinary::Hello { protocol: PROTOCOL, tests } => Ok(tests),
-                FromBinary::Hello { protocol, .. } => Err(format!(
+                FromBinary::Hello { protocol: PROTOCOL, tests } => Greeting::Tests(tests),
+                FromBinary::Hello { protocol, .. } => Greeting::Wrong(format!(
                     "speaks version {protocol} of our protocol, and this `cargo xproc` version {PROTOCOL}; \
                      let `xproc-harness` and `cargo-xproc` have the same version, {}",
                     env!("CARGO_PKG_VERSION")
                 )),
-                _ => Err("did not tell its tests first".to_owned()),
+                _ => Greeting::Wrong("did not tell its tests first".to_owned()),
             },
-            ProcessEvent::Garbage(text) => Err(format!("said something that is not of our protocol, {text}")),
-            ProcessEvent::Closed => Err("ended before it told its tests; run it by hand to see why".to_owned()),
+            ProcessEvent::Garbage(text) => {
+                Greeting::Wrong(format!("said something that is not of our protocol, {text}"))
+            }
+            ProcessEvent::Closed => Greeting::Ended,
             // What it said before comes by the socket, and then that it is closed.
             ProcessEvent::Exited => return,
         };

@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 use xproc_harness::protocol::{FromBinary, ROLE_VARIABLE, ToBinary};
 
 use crate::binary::Binary;
+use crate::interrupt::pid_of;
 
 /// Names a process in events.
 pub type ProcessId = u64;
@@ -74,7 +75,7 @@ impl Process {
         let socket = UnixStream::from(ours);
         let reader = BufReader::new(socket.try_clone()?);
         let (ended, exited) = channel();
-        let pid = Pid::from_raw(child.id().cast_signed());
+        let pid = pid_of(&child);
         // From here on the process has its owner.
         let process = Process { id, child, socket, exited, status: None };
         let tell_exit = tell.clone();
@@ -89,7 +90,7 @@ impl Process {
     }
 
     pub fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().cast_signed())
+        pid_of(&self.child)
     }
 
     pub fn send(&mut self, message: &ToBinary) -> io::Result<()> {

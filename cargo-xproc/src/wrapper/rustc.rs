@@ -51,7 +51,7 @@ fn compile(program: &OsString, arguments: &[OsString], shim: &Path, search: &[Os
         command.args(arguments).args(search).arg("--extern").arg(value).stdin(Stdio::inherit());
         command
     };
-    let doing = || format!("error starting `{}`", program.display());
+    let doing = || format!("error starting `{}`", Path::new(program).display());
     // Held back, since nobody wants to see the errors of the first where the second works.
     let output = command("").stdout(Stdio::inherit()).stderr(Stdio::piped()).spawn().context(doing)?;
     let output = output.wait_with_output().context(|| "error waiting for rustc".to_owned())?;

@@ -90,7 +90,7 @@ pub fn build(
         // The `test` crate is the toolchain's own and of its version; only its use is unstable.
         .env("RUSTC_BOOTSTRAP", "1")
         .stdin(Stdio::null());
-    let output = command.output().context(|| format!("error starting `{}`", rustc.display()))?;
+    let output = command.output().context(|| format!("error starting `{}`", Path::new(rustc).display()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(Error::fault(format!(
@@ -117,9 +117,9 @@ fn key(shared: &[OsString], harness: &Path) -> Result<String> {
         hash.add(argument.as_encoded_bytes());
     }
     hash.add(harness.as_os_str().as_encoded_bytes());
-    for number in [metadata.mtime(), metadata.mtime_nsec(), metadata.len().cast_signed(), metadata.ino().cast_signed()]
-    {
-        hash.add(&number.to_le_bytes());
-    }
+    hash.add(&metadata.mtime().to_le_bytes());
+    hash.add(&metadata.mtime_nsec().to_le_bytes());
+    hash.add(&metadata.len().to_le_bytes());
+    hash.add(&metadata.ino().to_le_bytes());
     Ok(hash.name())
 }
