@@ -1,0 +1,10 @@
+//! Integration tests: the real `cargo xproc` on fixture crates, each copied to a directory of its own before use.
+//!
+//! `fixtures/expected.toml` says what each fixture's tests must come to. All of it is one test binary, so that builds
+//! which several tests need happen once.
+
+mod support;
+
+mod cases {
+    mod seed;
+}
