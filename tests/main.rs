@@ -6,5 +6,8 @@
 mod support;
 
 mod cases {
+    mod hostile;
+    mod ordinary;
     mod seed;
+    mod surroundings;
 }
