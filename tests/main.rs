@@ -6,8 +6,10 @@
 mod support;
 
 mod cases {
+    mod command_line;
     mod hostile;
     mod ordinary;
     mod seed;
     mod surroundings;
+    mod verdicts;
 }

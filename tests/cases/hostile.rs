@@ -5,8 +5,8 @@ use crate::support::{Fixture, table};
 /// Nothing is left of what they fork either: every call of these tests looks for that.
 #[test]
 fn hostile_bodies_come_to_what_the_table_says() {
-    let run = Fixture::shared("hostile").test("--timeout 1s").json().assert_code(100);
-    table::check("hostile", &run);
+    let run = Fixture::shared("hostile").test("--timeout 30s -- --skip never_ --skip stops_").json().assert_code(100);
+    table::check_chosen("hostile", &run, |_, name| !is_slow(name));
     let said = |name: &str| run.test(name).outcomes["parent"]["message"].as_str().unwrap_or_default();
     assert!(said("panics_in_a_thread_that_is_joined").contains("called `Result::unwrap()`"), "{run}");
     let invalid = run.test("prints_invalid_utf8").outcomes["parent"]["stdout"].as_str();
@@ -14,6 +14,16 @@ fn hostile_bodies_come_to_what_the_table_says() {
     assert!(run.finished.stdout.len() < 2_000_000, "200 megabytes are not kept whole");
     let written = run.test("prints_200_megabytes").outcomes["parent"]["stdout"].as_str().unwrap();
     assert!(written.contains("bytes left out"), "{run}");
+}
+
+#[test]
+fn bodies_that_never_end_cost_the_time_out_and_nothing_else() {
+    let run = Fixture::shared("hostile").test("--timeout 300ms never_ stops_ plain").json().assert_code(100);
+    table::check_chosen("hostile", &run, |_, name| is_slow(name) || name.contains("plain"));
+}
+
+fn is_slow(name: &str) -> bool {
+    name.starts_with("never_") || name.starts_with("stops_")
 }
 
 #[test]
@@ -27,7 +37,7 @@ fn setups_arguments_and_values_that_go_wrong_are_told_clearly() {
         ("returns_a_value_that_is_nested_100_000_deep", "nested"),
         ("returns_a_value_that_cannot_be_serialised", "this one stays here"),
     ] {
-        let told = run.test(name).messages();
+        let told = run.test(name).told();
         assert!(told.contains(message), "`{name}` says: {told}\n{run}");
     }
 }

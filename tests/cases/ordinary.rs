@@ -9,7 +9,7 @@ fn tests_in_every_kind_of_target_come_to_what_libtest_says() {
     let text = |name: &str, field: &str| run.test(name).outcomes["parent"][field].to_string();
     assert!(text("tests::fails", "message").contains("arithmetic"), "{run}");
     assert!(text("tests::fails", "location").contains("src/lib.rs:19:9"), "{run}");
-    assert!(text("tests::returns_err", "value").contains("what went wrong"), "{run}");
+    assert!(text("tests::returns_err", "stderr").contains("what went wrong"), "{run}");
     assert!(run.finished.stdout.contains("takes an hour"), "the reason of an ignored test is told\n{run}");
 }
 

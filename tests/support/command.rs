@@ -1,6 +1,6 @@
 //! A call of a program with a scrubbed environment, and all that came of it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,6 +23,8 @@ pub fn scrub(command: &mut Command) {
 
 /// A call that is being put together.
 pub struct Call {
+    arguments: Vec<OsString>,
+    /// Program, environment and directory.
     command: Command,
     mark: String,
 }
@@ -41,17 +43,12 @@ impl Call {
             .env(leftovers::VARIABLE, &mark)
             .current_dir(directory)
             .stdin(Stdio::null());
-        Call { command, mark }
-    }
-
-    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Call {
-        self.command.arg(argument);
-        self
+        Call { arguments: Vec::new(), command, mark }
     }
 
     /// Arguments without spaces, as one would type them.
     pub fn args(mut self, line: &str) -> Call {
-        self.command.args(line.split_whitespace());
+        self.arguments.extend(line.split_whitespace().map(OsString::from));
         self
     }
 
@@ -71,19 +68,35 @@ impl Call {
     }
 
     /// Runs it to its end, and checks that it left no process behind.
-    pub fn finish(mut self) -> Finished {
-        let child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cargo can be started");
-        self.wait(child)
+    pub fn finish(self) -> Finished {
+        self.start().finish()
     }
 
-    /// Starts it; `wait` must follow.
-    pub fn start(mut self) -> (Call, Child) {
-        let child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cargo can be started");
-        (self, child)
+    pub fn start(mut self) -> Running {
+        self.command.args(&self.arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = self.command.spawn().expect("cargo can be started");
+        Running { child, command: self.command, mark: self.mark }
     }
 
-    pub fn wait(self, child: Child) -> Finished {
-        let output = child.wait_with_output().expect("a child can be waited for");
+    /// A run of tests with its results as JSON, read back.
+    pub fn json(mut self) -> Run {
+        assert_eq!(self.arguments[..2], ["xproc", "test"], "only a run of tests gives JSON");
+        // Before libtest's own arguments, which come last.
+        self.arguments.insert(2, "--message-format=json".into());
+        Run::read(self.finish())
+    }
+}
+
+/// A call that runs.
+pub struct Running {
+    pub child: Child,
+    command: Command,
+    mark: String,
+}
+
+impl Running {
+    pub fn finish(self) -> Finished {
+        let output = self.child.wait_with_output().expect("a child can be waited for");
         let finished = Finished {
             command: format!("{:?}", self.command),
             directory: self.command.get_current_dir().map(Path::to_owned).unwrap_or_default(),
@@ -94,11 +107,6 @@ impl Call {
         let left = leftovers::of(&self.mark);
         assert!(left.is_empty(), "processes are left: {left:?}\n{finished}");
         finished
-    }
-
-    /// With `--message-format json`, read back.
-    pub fn json(self) -> Run {
-        Run::read(self.arg("--message-format=json").finish())
     }
 }
 

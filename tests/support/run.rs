@@ -113,14 +113,16 @@ impl Test {
         format!("{}{}{}", outcome["kind"].as_str().unwrap_or_default(), text("code"), text("signal"))
     }
 
-    /// Messages of all outcomes: of panics, and what is known of lost ones.
-    pub fn messages(&self) -> String {
+    /// All messages: of panics, of what was lost, of what could not be serialised, and the notes.
+    pub fn told(&self) -> String {
         let of = |outcome: &Value| {
             [&outcome["message"], &outcome["reason"], &outcome["value"]["Err"]]
                 .map(|value| value.as_str().unwrap_or_default().to_owned())
                 .join("")
         };
-        self.outcomes.values().map(of).collect::<Vec<_>>().join("\n") + &self.notes.join("\n")
+        let differences = self.differences.iter().flat_map(|difference| difference.values.values().cloned());
+        let messages = self.outcomes.values().map(of).chain(differences).chain(self.notes.iter().cloned());
+        messages.collect::<Vec<_>>().join("\n")
     }
 
     /// Lints of the differences, sorted, each once.
