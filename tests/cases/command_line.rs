@@ -1,5 +1,6 @@
 //! The command line: wrong usage, exit statuses, selection, what is printed and where.
 
+use crate::support::run::Run;
 use crate::support::{Fixture, table};
 
 #[test]
@@ -124,7 +125,9 @@ fn every_lint_and_verdict_is_explained() {
         let finished = fixture.cargo("xproc explain").args(lint).finish().assert_code(0);
         assert!(finished.stdout.contains(lint), "{finished}");
         assert!(finished.stdout.lines().count() > 4, "{finished}");
-        assert!(finished.stdout.lines().all(|line| line.chars().count() <= 80), "{finished}");
+        for line in finished.stdout.lines() {
+            assert!(line.chars().count() <= 80, "`{line}` has more than 80 columns");
+        }
     }
 }
 
@@ -149,17 +152,17 @@ fn the_binary_works_by_its_own_name_too() {
 }
 
 #[test]
-fn a_child_that_ends_by_exit_runs_its_destructors() {
+fn children_end_at_once_unless_they_are_told_to_exit() {
     let fixture = Fixture::shared("endings");
-    let run = fixture.test("").json();
+    let run = fixture.test("").json().assert_code(0);
     table::check("endings", &run);
-    assert_eq!(run.test("has_a_thread_local_with_a_destructor").outcomes["fork"]["stdout"], "", "{run}");
-    for line in ["--child-exit exit", "--child-exit=exit --test-threads 1"] {
-        let run = fixture.test(line).json();
-        table::check("endings", &run);
-        let told = &run.test("has_an_exit_handler").outcomes["fork"]["stdout"];
-        assert_eq!(told, "the handler ran\n", "{run}");
-    }
+    let stdout = |run: &Run, name: &str, place: &str| run.test(name).outcomes[place]["stdout"].clone();
+    assert_eq!(stdout(&run, "has_an_exit_handler", "spawn"), "", "{run}");
+    let run = fixture.test("--child-exit exit").json().assert_code(100);
+    table::check("endings-by-exit", &run);
+    assert_eq!(stdout(&run, "has_an_exit_handler", "spawn"), "the handler ran\n", "{run}");
+    assert_eq!(stdout(&run, "has_an_exit_handler", "fork"), "the handler ran\nthe handler ran\n", "{run}");
+    assert_eq!(stdout(&run, "has_a_thread_local_with_a_destructor", "spawn"), "the destructor ran\n", "{run}");
 }
 
 /// Times and places differ from run to run, and nothing else may.
