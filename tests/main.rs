@@ -6,8 +6,11 @@
 mod support;
 
 mod cases {
+    mod building;
     mod command_line;
+    mod fronts;
     mod hostile;
+    mod interference;
     mod ordinary;
     mod seed;
     mod surroundings;

@@ -81,7 +81,8 @@ fn uses_the_pool() {
         fix: "\
 Where only `fork` differs, look for what the parent had done before: a static
 that was initialised, a thread that was started, a lock that was held.
-Initialise it in the child, keep it out of statics, or re-create it when the pid changes.
+Initialise it in the child, keep it out of statics, or re-create it when the pid
+changes.
 Where only `fork` passes, the test leans on a global that a fresh process does
 not have: pass it as an argument, or set it up in the child.",
     },
@@ -215,7 +216,7 @@ ends.",
         means: "\
 Other threads are running when the test ends. Only the forking thread lives on
 in a forked child, whatever the handles in its memory say.",
-        example: "static WORKER: LazyLock<JoinHandle<()>> = ...; // inherited without its thread",
+        example: "static WORKER: LazyLock<JoinHandle<()>> = ...; // has no thread behind it",
         fix: "Join threads before children start, or start them in each process.",
     },
     Explanation {
