@@ -17,7 +17,7 @@ use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
 use crate::sys::region::Region;
 use crate::sys::tree::Status;
-use crate::sys::signals::ChildStatuses;
+use crate::sys::signals::{ChildStatuses, Listener};
 use crate::sys::{self, stdio};
 use crate::{StartMethod, value};
 
@@ -44,7 +44,7 @@ pub mod ask {
 pub const CHILD_CAPACITY: usize = 24 << 20;
 
 /// The main function of a parent: the calling thread is parked, another one does the work.
-pub fn main(case: &'static TestCase, request: &Request, region: &Region, server: Pid) -> ! {
+pub fn main(case: &'static TestCase, request: &Request, region: &Region, server: Listener) -> ! {
     // Children report elsewhere: what the parent has seen is out of their reach.
     region.inherit(false);
     thread::scope(|scope| {
@@ -77,7 +77,7 @@ struct Parent<'a> {
     request: &'a Request,
     /// Not mapped in children.
     region: &'a Region,
-    server: Pid,
+    server: Listener,
     /// What the standard streams were open on at the start: a body may have put something else there.
     streams: [Option<(u64, u64)>; 2],
     /// How many the fork server was asked to make in what this process writes.
@@ -246,7 +246,7 @@ impl Parent<'_> {
         let header = self.region.header();
         let answers = header.answers.load(Ordering::Acquire);
         header.request.store(what, Ordering::Release);
-        sys::signals::ring(self.server);
+        self.server.ring();
         while header.answers.load(Ordering::Acquire) == answers {
             sys::futex::wait(&header.answers, answers, Duration::from_secs(1));
         }

@@ -2,7 +2,7 @@
 //! judged through a fork server; what they find goes to `cargo-xproc`, or to libtest-mimic's own output.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,7 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     }
     let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
     let threads = threads(&selection.arguments, &settings);
-    let servers = Arc::new(start_servers(chosen.len().min(threads), cases));
+    let servers = Arc::new(start_servers(chosen.len().min(threads), cases, &[]));
     let run = Run { cases, settings, servers: servers.clone(), stopped: Arc::default(), alone: Arc::new(Alone::new(threads)) };
     let trials = chosen.into_iter().map(|index| {
         let run = run.clone();
@@ -60,6 +60,7 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
     let selection = Selection::from_args();
     let mut writer = UnixStream::from(socket);
     let Ok(reader) = writer.try_clone() else { process::exit(FAULT) };
+    let private = [writer.as_raw_fd(), reader.as_raw_fd()];
     let mut messages = BufReader::new(reader).lines();
     let tests = cases.iter().map(|case| selection.entry(case)).collect();
     if tell(&mut writer, &FromBinary::Hello { protocol: PROTOCOL, tests }).is_err() {
@@ -78,7 +79,7 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
     let runs_all = settings.only.is_some();
     let run = Run {
         cases,
-        servers: Arc::new(start_servers(chosen.len().min(threads), cases)),
+        servers: Arc::new(start_servers(chosen.len().min(threads), cases, &private)),
         settings,
         stopped: Arc::default(),
         alone: Arc::new(Alone::new(threads)),
@@ -157,8 +158,8 @@ impl Run {
     }
 }
 
-fn start_servers(count: usize, cases: &'static [TestCase]) -> Servers {
-    Servers::fork(count, cases).unwrap_or_else(|error| {
+fn start_servers(count: usize, cases: &'static [TestCase], private: &[RawFd]) -> Servers {
+    Servers::fork(count, cases, private).unwrap_or_else(|error| {
         eprintln!("error: cannot start a fork server: {}", error.desc());
         process::exit(FAULT)
     })

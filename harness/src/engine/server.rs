@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::case::TestCase;
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
 use crate::sys::region::Region;
+use crate::sys::signals::Listener;
 use crate::sys::tree::Status;
 use crate::sys::{self, stdio};
 use crate::{StartMethod, value};
@@ -46,16 +47,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// Forks a server off the calling process, which has a single thread. The child serves until its client hangs up.
-    pub fn fork(cases: &'static [TestCase], others: &[Client]) -> nix::Result<Client> {
+    /// Forks a server off the calling process, which has a single thread. The child serves until its client hangs up,
+    /// and closes `private` first.
+    pub fn fork(cases: &'static [TestCase], private: &[RawFd]) -> nix::Result<Client> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
         match fork()? {
             Fork::Parent { child } => Ok(Client { socket: ours.into(), pid: child }),
             Fork::Child => {
                 drop(ours);
-                for other in others {
-                    // The process ends without returning from here: nothing owns this copy any more.
-                    let _ = nix::unistd::close(other.socket.as_raw_fd());
+                for fd in private {
+                    // The process ends without returning from here: nothing owns these copies any more.
+                    let _ = nix::unistd::close(*fd);
                 }
                 serve(theirs, cases)
             }
@@ -72,6 +74,11 @@ impl Client {
     /// Of a server that was started otherwise.
     pub fn over(socket: OwnedFd, pid: Pid) -> Client {
         Client { socket: socket.into(), pid }
+    }
+
+    /// The descriptor of the client's side.
+    pub fn socket(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 
     /// A second handle on the socket, to hang up with.
@@ -111,7 +118,7 @@ struct Server {
     mask: SigSet,
     /// The parent's region. Mapped once: its pages stay warm.
     region: Region,
-    pid: Pid,
+    listener: Listener,
 }
 
 impl Server {
@@ -129,7 +136,7 @@ impl Server {
         sys::end::flush_rust();
         let (bell, mask) = sys::signals::listen_to_doorbell()?;
         let region = Region::anonymous(PARENT_CAPACITY)?;
-        Ok(Server { socket: client.into(), bell, mask, region, pid: Pid::this() })
+        Ok(Server { socket: client.into(), bell, mask, region, listener: Listener::current() })
     }
 
     fn run(&mut self, request: Request, cases: &'static [TestCase]) -> Reply {
@@ -146,7 +153,7 @@ impl Server {
             Ok(Fork::Child) => {
                 self.leave(Pid::from_raw(0));
                 pipes.enter();
-                parent::main(case, &request, &self.region, self.pid)
+                parent::main(case, &request, &self.region, self.listener)
             }
             Err(error) => return failed(&request, &format!("cannot fork: {}", error.desc())),
         };

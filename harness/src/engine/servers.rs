@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::Shutdown;
+use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,14 +27,16 @@ struct State {
 }
 
 impl Servers {
-    /// Forks `count` servers. Only while this process has a single thread.
-    pub fn fork(count: usize, cases: &'static [TestCase]) -> nix::Result<Servers> {
+    /// Forks `count` servers, which do not keep the descriptors in `private`. Only while this process has a single
+    /// thread.
+    pub fn fork(count: usize, cases: &'static [TestCase], private: &[RawFd]) -> nix::Result<Servers> {
         // Orphans of a server that dies become our children, and can be told from what a living one has started.
         sys::tree::become_subreaper();
         sys::end::flush_rust();
         let mut idle: Vec<Client> = Vec::new();
         for _ in 0..count {
-            let server = Client::fork(cases, &idle)?;
+            let others: Vec<RawFd> = idle.iter().map(Client::socket).chain(private.iter().copied()).collect();
+            let server = Client::fork(cases, &others)?;
             idle.push(server);
         }
         let all = idle.iter().filter_map(|client| Some((client.pid, client.handle()?))).collect();
@@ -43,7 +46,9 @@ impl Servers {
     /// Has the steps run by an idle server. An error means that the server was lost on the way; another one takes its
     /// place.
     pub fn run(&self, request: &Request) -> io::Result<Reply> {
-        let mut client = match self.lock().idle.pop() {
+        // Not in the `match`, which would keep the lock until its end.
+        let idle = self.lock().idle.pop();
+        let mut client = match idle {
             Some(client) => client,
             None => self.replace(None)?,
         };

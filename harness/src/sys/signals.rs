@@ -34,11 +34,25 @@ pub fn listen_to_doorbell() -> nix::Result<(OwnedFd, SigSet)> {
     Ok((unsafe { OwnedFd::from_raw_fd(fd) }, old))
 }
 
-/// Rings the doorbell of the fork server `pid`.
-pub fn ring(pid: Pid) {
-    // SAFETY: kill takes two integers. Where it may not be sent, the server looks by itself a little later.
-    unsafe {
-        libc::kill(pid.as_raw(), doorbell());
+/// A thread that listens to the doorbell.
+#[derive(Clone, Copy)]
+pub struct Listener {
+    process: i32,
+    thread: i32,
+}
+
+impl Listener {
+    /// The calling thread.
+    pub fn current() -> Listener {
+        Listener { process: Pid::this().as_raw(), thread: nix::unistd::gettid().as_raw() }
+    }
+
+    /// Rings its doorbell. To the thread and not to the process, whose other threads would die of it.
+    pub fn ring(self) {
+        // SAFETY: tgkill takes three integers. Where it may not be sent, the server looks by itself a little later.
+        unsafe {
+            libc::syscall(libc::SYS_tgkill, self.process, self.thread, doorbell());
+        }
     }
 }
 
