@@ -5,9 +5,11 @@ use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::error::{Context, Result};
 
@@ -33,19 +35,18 @@ impl fmt::Debug for Waiting {
 }
 
 impl Interrupts {
-    /// Must be called before any other thread is started: they inherit that the signals are blocked.
-    ///
-    /// Children do not: the standard library starts them with an empty signal mask.
+    /// By handlers, which end at exec: what we start finds the signals as we did. One that was ignored stays so.
     pub fn watch() -> Result<Interrupts> {
-        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
-        signals.thread_block().context(|| "error blocking signals".to_owned())?;
+        let ignored = ignored();
+        let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let mut signals = Signals::new(signals).context(|| "error handling signals".to_owned())?;
         let shared = Arc::new(Shared::default());
         let watched = Arc::clone(&shared);
         let watch = move || {
-            while let Ok(signal) = signals.wait() {
+            for signal in signals.forever() {
                 watched.count.fetch_add(1, Ordering::SeqCst);
                 // A terminal sends SIGINT to cargo as well; the others reach only us.
-                if signal != Signal::SIGINT
+                if signal != SIGINT
                     && let Some(cargo) = *lock(&watched.cargo)
                 {
                     _ = kill(cargo, Signal::SIGTERM);
@@ -85,6 +86,13 @@ impl Interrupts {
 /// The number of a child as system calls take it.
 pub fn pid_of(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("numbers of processes are small"))
+}
+
+/// The signals that this process ignores, a bit for each; none where `/proc` does not tell.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    field.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::case::{Arguments, Attached, Returned};
+use crate::backtrace::__rust_begin_short_backtrace;
 use crate::codec::{Codec, CodecError};
 
 /// The body of a test; `A` is the tuple of its arguments.
@@ -84,7 +85,7 @@ impl<A: 'static> Arguments for Bound<A> {
     }
 
     fn call(self: Box<Self>) -> Returned {
-        (self.call)(self.values)
+        __rust_begin_short_backtrace(|| (self.call)(self.values))
     }
 }
 

@@ -80,6 +80,7 @@
 #[path = "private.rs"]
 pub mod __private;
 mod attached;
+mod backtrace;
 mod case;
 mod codec;
 #[cfg(feature = "embed")]
@@ -87,6 +88,7 @@ mod codec;
 pub mod embed;
 mod engine;
 mod lint;
+mod main_function;
 mod observe;
 mod outcome;
 mod process;

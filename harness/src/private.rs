@@ -23,6 +23,13 @@ pub fn run_by_libtest(path: &str) {
     crate::engine::by_libtest::run(entry.expect("the attribute registers its test under this path"));
 }
 
+/// What [`main!`](crate::main) calls: the tests of the attribute, with libtest's command line.
+pub fn main() {
+    std::hint::black_box(&crate::sys::note::NOTE);
+    crate::engine::enter(XPROC_TESTS.len(), |index| XPROC_TESTS[index].case());
+    crate::engine::by_libtest::plain();
+}
+
 /// Runs an `async` body.
 ///
 /// On a runtime of the current thread, as `#[tokio::test]` does by default: nothing is started that outlives the body.

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::thread::ThreadId;
 
 use crate::StartMethod;
+use crate::backtrace::__rust_begin_short_backtrace;
 use crate::case::{Arguments, Body, TestCase};
 use crate::observe;
 use crate::sys;
@@ -22,7 +23,7 @@ pub fn run(case: &TestCase, arguments: Option<Box<dyn Arguments>>, method: Optio
         (Some(arguments), _) => catch(|| arguments.debug()).unwrap_or_default(),
     };
     let since = sys::clock::now_ns();
-    let end = catch(|| __rust_begin_short_backtrace(|| call(case, arguments))).unwrap_or_else(|panicked| panicked);
+    let end = catch(|| call(case, arguments)).unwrap_or_else(|panicked| panicked);
     let duration_us = (sys::clock::now_ns() - since) / 1000;
     sys::end::flush_rust();
     observe::set_start_method(None);
@@ -63,24 +64,14 @@ pub fn note_panics() {
 /// Where the last panic came from. Never waited for: a lock inherited in a locked state costs the location only.
 static LAST_PANIC: Mutex<Option<(ThreadId, String)>> = Mutex::new(None);
 
-/// std leaves out of a short backtrace what is below a function of this name, as libtest has one: ours is no part of
-/// what the test wrote.
-#[inline(never)]
-fn __rust_begin_short_backtrace<T>(function: impl FnOnce() -> T) -> T {
-    let result = function();
-    // Keeps this frame from being replaced by the callee's.
-    std::hint::black_box(());
-    result
-}
-
 fn call(case: &TestCase, arguments: Option<Box<dyn Arguments>>) -> End {
     let ordinary = |result: Result<(), String>| End::Returned {
         value: crate::value::to_tokens(&()).map(Bytes).map_err(|error| crate::codec::CodecError(error.to_string())),
         error: result.err(),
     };
     match (&case.body, arguments) {
-        (Body::Plain(function), _) => ordinary(function()),
-        (Body::Dynamic(function), _) => ordinary(function()),
+        (Body::Plain(function), _) => ordinary(__rust_begin_short_backtrace(function)),
+        (Body::Dynamic(function), _) => ordinary(__rust_begin_short_backtrace(function)),
         (Body::Attached(_), Some(arguments)) => {
             let returned = arguments.call();
             End::Returned { value: returned.value.map(Bytes), error: returned.error }

@@ -13,20 +13,26 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use crate::case::{Body, ShouldPanic, TestCase};
 use crate::protocol::Settings;
+use crate::process;
 use crate::registry::{self, Entry};
 use crate::role::{self, Role};
 use crate::sys::exec::Streams;
 use crate::sys::{self, stdio};
 
 use super::judge::{Alone, judge};
-use super::messages::{End, Request};
+use super::facets::passed;
+use super::messages::{Bytes, End, Request};
 use super::parent::Pipes;
 use super::server::{self, Client};
 use super::{body, child, text};
 
 /// What the generated `#[test]` calls.
 pub fn run(entry: &'static Entry) {
+    // A `Process` that a body starts comes here again: the arguments name this test.
+    process::mark_initialised();
     match role::take() {
+        Role::Target(request) => process::run_target(request),
+        Role::TargetServer(socket) => process::run_server(socket),
         Role::Server(socket) => {
             UNDER_LIBTEST.store(true, Ordering::Relaxed);
             server::serve(socket, cases())
@@ -35,7 +41,7 @@ pub fn run(entry: &'static Entry) {
             take_stdout();
             child::spawned(file, case_at)
         }
-        Role::Plain | Role::Target(_) | Role::TargetServer(_) => once(entry),
+        Role::Plain => once(entry),
         Role::Standalone | Role::Runner(_) => compare(entry),
     }
 }
@@ -110,6 +116,22 @@ fn in_clean_process(name: &str, request: &Request) -> std::io::Result<super::mes
     drop(client);
     sys::tree::reap(pid);
     reply
+}
+
+/// All tests once, in this process, with libtest's command line: for a binary without libtest that a body has started
+/// again.
+pub fn plain() {
+    let arguments = libtest_mimic::Arguments::from_args();
+    let trials = registry::TESTS.iter().map(|entry| {
+        let should_panic = entry.should_panic();
+        let trial = libtest_mimic::Trial::test(entry.name(), move || {
+            let panicked = body::catch(|| once(entry)).err();
+            let end = panicked.unwrap_or_else(|| End::Returned { value: Ok(Bytes::default()), error: None });
+            if passed(&end, &should_panic) { Ok(()) } else { Err("the test failed".into()) }
+        });
+        trial.with_ignored_flag(entry.ignore.is_some())
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit()
 }
 
 /// The body once, in this process: for a test binary that a body has started again.

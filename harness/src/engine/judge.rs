@@ -77,41 +77,59 @@ pub fn judge(
 ) -> TestReport {
     let began = Instant::now();
     let terms = Terms::of(case, settings);
-    let mut attempt = |steps: Vec<Step>| attempt(index, case, &terms, steps, &mut run);
+    let mut timeout = terms.timeout;
+    let mut attempt = |steps, timeout| attempt(index, case, &terms, steps, timeout, &mut run);
 
     let beside_others = alone.beside_others();
-    let first = attempt(terms.steps(false));
+    let first = attempt(terms.steps(false), timeout);
     drop(beside_others);
     let mut history = History { attempts: vec![first], ..History::default() };
     if verdict::passes(history.first(), case, &terms) {
         return report::of_test(case, &history, verdict::conclude(&history, case, &terms), began.elapsed());
     }
+    timeout = patience(history.first(), timeout);
     let _alone = alone.alone();
     if alone.has_others() {
         // What tests do to each other outside their processes is no difference between start methods.
-        history.attempts = vec![attempt(terms.steps(false))];
+        history.attempts = vec![attempt(terms.steps(false), timeout)];
         history.differed_beside_others = verdict::passes(history.first(), case, &terms);
     }
     let setup_failed = history.first().setup.as_ref().is_some_and(|setup| setup.failed.is_some());
     if !setup_failed && !verdict::agree(history.first(), case, &terms) {
-        history.attempts.push(attempt(terms.steps(true)));
+        history.attempts.push(attempt(terms.steps(true), timeout));
         if verdict::unsteady(&history) {
-            history.attempts.push(attempt(terms.steps(false)));
+            history.attempts.push(attempt(terms.steps(false), timeout));
         }
         // The control: a body that runs only once in a process differs in a forked child for that reason alone.
         if terms.warm && !case.has_setup() {
-            history.twice = Some(attempt(vec![Step::Parent, Step::Parent]));
+            history.twice = Some(attempt(vec![Step::Parent, Step::Parent], timeout));
         }
         if case.has_setup() {
             let mut steps = vec![Step::ForkDecoded, Step::ForkDecoded];
             if terms.warm {
                 steps.insert(0, Step::Parent);
             }
-            history.decoded = Some(attempt(steps));
+            history.decoded = Some(attempt(steps, timeout));
         }
     }
     let judgement = verdict::conclude(&history, case, &terms);
     report::of_test(case, &history, judgement, began.elapsed())
+}
+
+/// How long a repetition waits. Where a run failed after it had waited for long, as one that hangs does, and others
+/// passed in a fraction of that time, to see it hang again for this fraction is enough.
+fn patience(first: &Attempt, timeout: Duration) -> Duration {
+    let durations = |passed: bool| {
+        let runs = first.runs.iter().zip(&first.facets).filter(move |(_, facets)| facets.passed == passed);
+        runs.map(|(run, _)| Duration::from_micros(run.duration_us)).max()
+    };
+    match (durations(true), durations(false)) {
+        (Some(passed), Some(failed)) => {
+            let enough = (passed * 20).max(Duration::from_secs(3));
+            if failed > enough { enough.min(timeout) } else { timeout }
+        }
+        _ => timeout,
+    }
 }
 
 /// Lets tests run side by side, or one of them alone.
@@ -147,6 +165,7 @@ fn attempt(
     case: &TestCase,
     terms: &Terms,
     steps: Vec<Step>,
+    timeout: Duration,
     run: &mut impl FnMut(&Request) -> io::Result<Reply>,
 ) -> Attempt {
     let mut attempt = Attempt::default();
@@ -156,7 +175,7 @@ fn attempt(
             case: index as u32,
             name: case.name.clone(),
             steps: left.clone(),
-            timeout_ms: terms.timeout.as_millis() as u64,
+            timeout_ms: timeout.as_millis() as u64,
             child_exit: case.options.exit.unwrap_or(terms.settings.child_exit),
         };
         let reply = run(&request).unwrap_or_else(|error| Reply {
@@ -176,7 +195,7 @@ fn attempt(
         // Where the body itself takes too long in the parent, it does so in a fresh process as well.
         let too_long = matches!(runs[..], [RunRecord { step: Step::Parent, end: End::TimedOut { .. }, .. }]);
         left.drain(..if too_long { left.len() } else { runs.len().min(left.len()) });
-        attempt.runs.extend(runs);
+        attempt.runs.extend(runs.into_iter().filter(|run| run.end != End::NotRun));
     }
     attempt.compare(&case.should_panic);
     attempt

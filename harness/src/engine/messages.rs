@@ -158,6 +158,8 @@ pub enum End {
         /// What each thread waits on.
         threads: Vec<ThreadWait>,
     },
+    /// It would have shown nothing new.
+    NotRun,
     /// There is no result that can be trusted.
     Lost(String),
 }

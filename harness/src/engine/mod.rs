@@ -24,15 +24,21 @@ mod text;
 mod verdict;
 
 use crate::case::TestCase;
+use crate::process;
 use crate::role::{self, Role};
 
 /// Plays the part that this process was started for. Returns only if it is to behave as a plain test binary: started
 /// again by a test body. Must be called while the process has a single thread.
 pub fn enter(count: usize, case: impl Fn(usize) -> TestCase) {
+    // A `Process` that a body starts comes here again.
+    process::mark_initialised();
     // They live as long as the process, in all processes that are forked from it.
     let all = || -> &'static [TestCase] { (0..count).map(&case).collect::<Vec<_>>().leak() };
     match role::take() {
-        Role::Plain | Role::Target(_) | Role::TargetServer(_) => {}
+        Role::Plain => {}
+        // A body has started a `Process`.
+        Role::Target(request) => process::run_target(request),
+        Role::TargetServer(socket) => process::run_server(socket),
         Role::Standalone => runner::standalone(all()),
         Role::Runner(socket) => runner::attached(all(), socket),
         Role::Server(socket) => server::serve(socket, all()),

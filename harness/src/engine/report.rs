@@ -127,6 +127,7 @@ fn outcome(end: &End, case: &TestCase) -> Outcome {
         End::TimedOut { after_ms } => Outcome::TimedOut { after_ms },
         End::Deadlocked { after_ms, .. } => Outcome::Deadlocked { after_ms },
         End::Lost(reason) => Outcome::Lost { reason },
+        End::NotRun => Outcome::Lost { reason: "not run".into() },
     }
 }
 

@@ -38,6 +38,11 @@ pub fn init() {
     }
 }
 
+/// Says that a new process of this program ends up in [`run_target`] or [`run_server`] by another way than [`init`].
+pub fn mark_initialised() {
+    INITIALISED.store(true, Ordering::Relaxed);
+}
+
 /// Whether a new process of this program would end up in [`init`] too.
 pub fn is_initialised() -> bool {
     INITIALISED.load(Ordering::Relaxed)
@@ -49,7 +54,8 @@ fn preload() {
     PRELOADS.iter().for_each(|function| function());
 }
 
-fn run_target(request: OwnedFd) -> ! {
+/// Becomes the child that the request asks for.
+pub fn run_target(request: OwnedFd) -> ! {
     let (request, arguments) = Request::read(request).unwrap_or_else(|error| lost(TARGET, &error));
     body::run(request.method, || {
         preload();
@@ -57,7 +63,8 @@ fn run_target(request: OwnedFd) -> ! {
     })
 }
 
-fn run_server(socket: OwnedFd) -> ! {
+/// Becomes the fork server of the client on the socket.
+pub fn run_server(socket: OwnedFd) -> ! {
     preload();
     // Else every child would print again what a function has left in a buffer.
     end::flush_rust();

@@ -14,7 +14,7 @@ mod target;
 
 pub use child::Child;
 pub use error::ProcessError;
-pub use init::init;
+pub use init::{init, mark_initialised, run_server, run_target};
 pub use target::{Ended, Target};
 
 use std::any::type_name;
