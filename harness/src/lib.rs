@@ -33,14 +33,21 @@
 //! `cargo xproc test` says:
 //!
 //! ```text
-//! VERDICT
+//!      DIVERGE [  0.050s] workers::workers draws
+//!
+//!   random: fork differs from spawn, from forkserver
+//!       fork        10458545156098205875
+//!       spawn       1691546697172623390
+//!       forkserver  4374236179106331445
+//!                   ^^^^^^^^^^^^^^^^^^^
 //! ```
 //!
 //! The seed is inherited with the thread's memory, so all forked workers draw the same numbers.
 //!
 //! Ordinary `#[test]`s need nothing of this crate: `cargo xproc test` runs them by every start method as they are. This
 //! crate adds setups, arguments and returned values ([`test`](macro@test)), values to compare ([`observe!`]), what
-//! several tests share ([`preload!`]), and [`Process`] for programs that are not tests.
+//! several tests share ([`preload!`]), test targets without libtest ([`main!`]), and [`Process`] for programs that are
+//! not tests.
 //!
 //! # Where a test runs
 //!
