@@ -54,7 +54,7 @@ impl fmt::Display for Topic {
         if Lint::ALL.iter().any(|lint| lint.name() == *name) {
             writeln!(
                 f,
-                "\nLevels: `-A {name}` on the command line does not report it, `-W {name}`\nreports it, `-D {name}` reports it and fails."
+                "\nLevels on the command line: `-A {name}` does not report it,\n`-W {name}` reports it, `-D {name}` reports it and fails."
             )?;
         }
         Ok(())
@@ -76,12 +76,13 @@ static POOL: LazyLock<Pool> = LazyLock::new(Pool::start); // starts threads
 
 #[test]
 fn uses_the_pool() {
-    POOL.run(|| ());   // fork: waits for ever for a thread that is not there
+    POOL.run(|| ());   // fork: waits for a thread that is not there
 }",
         fix: "\
 Where only `fork` differs, look for what the parent had done before: a static
-that was initialised, a thread that was started, a lock that was held. Initialise
-it in the child, keep it out of statics, or re-create it when the pid changes.
+that was initialised, a thread that was started, a lock that was held.
+Initialise it in the child, keep it out of statics, or re-create it when the pid
+changes.
 Where only `fork` passes, the test leans on a global that a fresh process does
 not have: pass it as an argument, or set it up in the child.",
     },
@@ -152,7 +153,7 @@ are harmless: `-A stderr` silences them.",
         name: "fd",
         means: "\
 Other file descriptors are open when the test ends, or they have other flags.",
-        example: "File::open(path)   // kept in a static: the forked child has it too, the spawned one has not",
+        example: "File::open(path)   // kept in a static: the forked child has it too",
         fix: "\
 Close what the child does not need, open with close-on-exec, and do not share a
 file's position between processes: open it again in the child.",
@@ -160,7 +161,7 @@ file's position between processes: open it again in the child.",
     Explanation {
         name: "env",
         means: "Environment variables differ when the test ends.",
-        example: "unsafe { env::set_var(\"TZ\", \"UTC\") }   // only if a static was not set before",
+        example: "unsafe { env::set_var(\"TZ\", \"UTC\") }   // only if a static was not set",
         fix: "Set variables before children start, or give them to the child as arguments.",
     },
     Explanation {
@@ -200,20 +201,22 @@ exec too.",
         name: "static",
         means: "A static of the workspace's own crates has another value when the test ends.",
         example: "static HITS: AtomicU32 = AtomicU32::new(0);   // fork 2, spawn 1",
-        fix: "Harmless where the value is only a cache. Else pass it to the child, or reset it there.",
+        fix: "Harmless where the value is only a cache. Else pass it to the child, or reset it
+there.",
     },
     Explanation {
         name: "thread-local",
-        means: "A thread-local of the workspace's own crates has another value when the test ends.",
+        means: "A thread-local of the workspace's own crates has another value when the test
+ends.",
         example: "thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });",
         fix: "As for `static`. Remember that the child has only the thread that forked.",
     },
     Explanation {
         name: "thread",
         means: "\
-Other threads are running when the test ends. Only the forking thread lives on in
-a forked child, whatever the handles in its memory say.",
-        example: "static WORKER: LazyLock<JoinHandle<()>> = ...;   // the handle is inherited, the thread is not",
+Other threads are running when the test ends. Only the forking thread lives on
+in a forked child, whatever the handles in its memory say.",
+        example: "static WORKER: LazyLock<JoinHandle<()>> = ...; // has no thread behind it",
         fix: "Join threads before children start, or start them in each process.",
     },
     Explanation {
@@ -230,7 +233,7 @@ ones: a random stream, an id or a name that was to be unique is duplicated.",
         example: "\
 #[test]
 fn draws() -> u64 {
-    fastrand::u64(..)   // seeded in the parent: both forked children draw the same
+    fastrand::u64(..)   // seeded in the parent: forked children agree
 }",
         fix: "\
 Seed the generator again in the child (by pid, or from the system), or draw ids

@@ -93,7 +93,7 @@ fn ready(case: &TestCase, arguments: ChildArguments) -> Result<Option<Box<dyn Ar
             }
         }
         (ChildArguments::Encoded(None), Body::Attached(_)) => {
-            Err(End::Lost("the arguments did not reach the child".into()))
+            Err(End::Lost("the arguments cannot be serialised, so the child got none".into()))
         }
         (ChildArguments::Encoded(_), _) => Ok(None),
     }

@@ -111,7 +111,7 @@ fn kind(end: &End) -> Kind {
 }
 
 fn text(captured: &Captured, ids: &[i32]) -> String {
-    let mut text = normalise(&String::from_utf8_lossy(&captured.head.0), ids).replace(BACKTRACE_HINT, "");
+    let mut text = normalise(&without_backtraces(&String::from_utf8_lossy(&captured.head.0)), ids);
     if !captured.tail.0.is_empty() {
         text.push_str(&format!("\n[{} bytes in all, {:016x}]\n", captured.total, captured.hash));
         text.push_str(&normalise(&String::from_utf8_lossy(&captured.tail.0), ids));
@@ -121,6 +121,26 @@ fn text(captured: &Captured, ids: &[i32]) -> String {
 
 /// std prints it after the first panic of a process alone.
 const BACKTRACE_HINT: &str = "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+
+/// Leaves out what std says of the stack: below a body it is ours, and another one in each kind of process.
+fn without_backtraces(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut inside = false;
+    for line in text.split_inclusive('\n') {
+        inside = (inside && is_frame(line)) || line == "stack backtrace:\n";
+        if !inside && line != BACKTRACE_HINT {
+            result.push_str(line);
+        }
+    }
+    result
+}
+
+/// `  12: function`, `      at file:1:2`, or what follows the last frame.
+fn is_frame(line: &str) -> bool {
+    let line = line.trim_start();
+    let number = line.split_once(':').is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    number || line.starts_with("at ") || line.starts_with("note: Some details are omitted")
+}
 
 /// Replaces the numbers of the processes and threads involved, and addresses, by words.
 pub fn normalise(text: &str, ids: &[i32]) -> String {
@@ -182,6 +202,15 @@ mod tests {
     fn what_std_says_in_the_first_panic_alone_does_not_count() {
         let of = |text: String| super::text(&Captured { head: Bytes(text.into()), ..Captured::default() }, &[]);
         assert_eq!(of(format!("panicked\n{BACKTRACE_HINT}")), of("panicked\n".into()));
+    }
+
+    #[test]
+    fn backtraces_do_not_count() {
+        let text = "before\nstack backtrace:\n   0: 0x12 - f\n             at ./a.rs:1:2\n  10: main\n\
+                    note: Some details are omitted, run with `RUST_BACKTRACE=full`.\nlast\n";
+        assert_eq!(without_backtraces(text), "before\nlast\n");
+        assert_eq!(without_backtraces("  1: one\nat two\n"), "  1: one\nat two\n");
+        assert_eq!(without_backtraces("no end"), "no end");
     }
 
     #[test]

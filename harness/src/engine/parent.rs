@@ -361,7 +361,7 @@ impl Policy for ChildPolicy<'_> {
         true
     }
 
-    fn serve(&mut self, _: &mut Capture, _: &mut Capture) {}
+    fn serve(&mut self, _: BorrowedFd<'_>, _: &mut Capture, _: &mut Capture) {}
 
     fn client(&self) -> Option<BorrowedFd<'_>> {
         self.client

@@ -188,11 +188,15 @@ impl Server {
     /// In a process forked from the server: everything of the server's that test code must not see is left behind.
     fn leave(&self, group: Pid) {
         let _ = nix::unistd::setpgid(Pid::from_raw(0), group);
-        for fd in [self.socket.as_fd(), self.bell.as_fd()] {
-            // Closed by number: the values that own them stay in memory that this process never drops.
-            let _ = nix::unistd::close(fd.as_raw_fd());
-        }
+        close(&[self.socket.as_fd(), self.bell.as_fd()]);
         sys::signals::set_mask(&self.mask);
+    }
+}
+
+/// Closes by number: the values that own the descriptors stay in memory that this process never drops.
+fn close(descriptors: &[BorrowedFd<'_>]) {
+    for fd in descriptors {
+        let _ = nix::unistd::close(fd.as_raw_fd());
     }
 }
 
@@ -228,7 +232,7 @@ impl Policy for ParentPolicy<'_> {
         self.server.region.header().body_since.load(Ordering::Acquire) != 0
     }
 
-    fn serve(&mut self, stdout: &mut Capture, stderr: &mut Capture) {
+    fn serve(&mut self, handle: BorrowedFd<'_>, stdout: &mut Capture, stderr: &mut Capture) {
         let header = self.server.region.header();
         if self.finished.is_none() && self.server.region.is_complete(header.nonce.load(Ordering::Acquire)) {
             self.finished = Some(now_ns());
@@ -237,7 +241,11 @@ impl Policy for ParentPolicy<'_> {
         match request {
             ask::BOUNDARY => self.segments.push((stdout.cut(), stderr.cut())),
             // Each child that is asked for is one of the steps; more than that is not a parent of ours.
-            ask::CHILD if self.answered < 2 * self.request.steps.len() as u32 + 2 => self.make_child(),
+            ask::CHILD if self.answered < 2 * self.request.steps.len() as u32 + 2 => {
+                let watched = [Some(handle), stdout.fd(), stderr.fd()];
+                let run = self.forkserver_child(&watched.into_iter().flatten().collect::<Vec<_>>());
+                self.children.push_back(run);
+            }
             _ => return,
         }
         self.answered += 1;
@@ -256,12 +264,8 @@ impl Policy for ParentPolicy<'_> {
 }
 
 impl ParentPolicy<'_> {
-    fn make_child(&mut self) {
-        let run = self.forkserver_child();
-        self.children.push_back(run);
-    }
-
-    fn forkserver_child(&self) -> RunRecord {
+    /// Makes and watches it. It keeps nothing of `watched`, through which the server watches the parent.
+    fn forkserver_child(&self, watched: &[BorrowedFd<'_>]) -> RunRecord {
         let step = Step::Child(StartMethod::ForkServer);
         let arguments = match self.setup().and_then(|setup| setup.encoded) {
             Some(Ok(bytes)) => Some(bytes),
@@ -279,6 +283,7 @@ impl ParentPolicy<'_> {
             Ok(Fork::Parent { child }) => child,
             Ok(Fork::Child) => {
                 self.server.leave(self.parent);
+                close(watched);
                 pipes.enter();
                 child::run_on_thread(self.case, arguments, StartMethod::ForkServer, self.request.child_exit, region)
             }

@@ -34,8 +34,9 @@ pub trait Policy {
     fn deadline_ns(&self) -> u64;
     /// Whether it runs a body now, so that a deadlock would be the body's.
     fn runs_body(&self) -> bool;
-    /// Called whenever the watcher wakes; may take a while. `stdout` and `stderr` have been drained.
-    fn serve(&mut self, stdout: &mut Capture, stderr: &mut Capture);
+    /// Called whenever the watcher wakes; may take a while. `stdout` and `stderr` have been drained. Through `handle`
+    /// the process is watched.
+    fn serve(&mut self, handle: BorrowedFd<'_>, stdout: &mut Capture, stderr: &mut Capture);
     /// Wakes the watcher when it becomes readable.
     fn bell(&self) -> Option<BorrowedFd<'_>> {
         None
@@ -97,7 +98,7 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
         if cut.is_some() {
             continue;
         }
-        policy.serve(&mut stdout, &mut stderr);
+        policy.serve(handle.as_fd(), &mut stdout, &mut stderr);
         let now = sys::clock::now_ns();
         if events.client_gone {
             cut = Some(Cut::ClientGone);

@@ -92,6 +92,16 @@ pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement 
     Judgement { verdict, differences, causes, notes }
 }
 
+/// Whether the first run of the attempt passes, and no later one.
+pub fn only_first_passes(attempt: &Attempt) -> bool {
+    attempt.facets.first().is_some_and(|facets| facets.passed) && later_fail_alike(attempt)
+}
+
+fn later_fail_alike(attempt: &Attempt) -> bool {
+    let later = &attempt.facets[1.min(attempt.facets.len())..];
+    later.len() > 1 && later.iter().all(|facets| !facets.passed && later[0].kind == facets.kind)
+}
+
 struct Findings<'a> {
     history: &'a History,
     case: &'a TestCase,
@@ -143,12 +153,9 @@ impl Findings<'_> {
 
     /// In every attempt nothing passes but perhaps the first run, and the first of all did.
     fn is_unrepeatable(&self) -> bool {
-        let first = self.history.first();
-        let later_fail_alike = self.history.attempts.iter().all(|attempt| {
-            let later = &attempt.facets[1.min(attempt.facets.len())..];
-            later.len() > 1 && later.iter().all(|facets| !facets.passed && later[0].kind == facets.kind)
-        });
-        self.history.attempts.len() > 1 && first.facets.first().is_some_and(|facets| facets.passed) && later_fail_alike
+        self.history.attempts.len() > 1
+            && only_first_passes(self.history.first())
+            && self.history.attempts.iter().all(later_fail_alike)
     }
 
     /// How the runs ended. Whether a difference was found.

@@ -1,0 +1,115 @@
+//! The same tests without `cargo xproc test`: plain `cargo test`, nextest, a main function of the harness's own; and
+//! with another toolchain.
+
+use crate::support::command::Finished;
+use crate::support::{Fixture, table, tools};
+
+/// What libtest or nextest says of one test, `ok` or `PASS` being all that is good.
+#[track_caller]
+fn assert_libtest(finished: &Finished, name: &str, how: &str) {
+    let line = format!("test {name} ... {how}");
+    assert!(finished.stdout.lines().any(|other| other == line), "no line `{line}`\n{finished}");
+}
+
+/// Tests of `levels` that need no more than the binary itself.
+const STEADY: &str = "passes fails differs_in_its_result differs_in_how_it_ends differs_in_stderr \
+                      is_allowed_to_differ is_known_to_differ is_wrongly_known_to_differ finds_what_was_preloaded";
+
+#[test]
+fn plain_cargo_test_compares_attached_tests() {
+    let fixture = Fixture::shared("levels");
+    let finished = fixture.cargo("test --lib --").args(STEADY).finish().assert_code(101);
+    for name in ["passes", "differs_in_stderr", "is_allowed_to_differ", "is_known_to_differ", "finds_what_was_preloaded"] {
+        assert_libtest(&finished, name, "ok");
+    }
+    for name in ["fails", "differs_in_its_result", "differs_in_how_it_ends", "is_wrongly_known_to_differ"] {
+        assert_libtest(&finished, name, "FAILED");
+    }
+    assert!(finished.stdout.contains("result: "), "it says what differs\n{finished}");
+}
+
+#[test]
+fn plain_cargo_test_runs_one_test_by_its_exact_name() {
+    let fixture = Fixture::shared("levels");
+    let finished = fixture.cargo("test --lib -- differs_in_its_result --exact").finish().assert_code(101);
+    assert_libtest(&finished, "differs_in_its_result", "FAILED");
+    assert!(finished.stdout.contains("1 failed"), "{finished}");
+    let finished = fixture.cargo("test --lib -- finds_what_was_preloaded --exact --nocapture").finish().assert_code(0);
+    assert!(finished.stdout.contains("1 passed"), "{finished}");
+    fixture.cargo("test --lib -- is_allowed_to_differ --exact --test-threads=1").finish().assert_code(0);
+}
+
+#[test]
+fn plain_cargo_test_finds_the_seeds_two_differences() {
+    let finished = Fixture::shared("seed").cargo("test --lib").finish().assert_code(101);
+    assert_libtest(&finished, "tests::child_sees_parent", "FAILED");
+    assert!(finished.stdout.contains("[3]") && finished.stdout.contains("a.c"), "{finished}");
+}
+
+#[test]
+fn a_target_with_the_harness_as_its_main_function_is_one_of_ours() {
+    let fixture = Fixture::shared("own-main");
+    let run = fixture.test("").json().assert_code(100);
+    table::check("own-main", &run);
+    assert_eq!(run.counts["skipped"].as_array().map(Vec::len), Some(0), "{run}");
+}
+
+#[test]
+fn a_target_with_the_harness_as_its_main_function_needs_no_wrapper() {
+    let fixture = Fixture::shared("own-main");
+    let finished = fixture.cargo("test --test it").finish().assert_code(101);
+    for (name, how) in [("passes", "ok"), ("differs", "FAILED"), ("is_ignored", "ignored")] {
+        let line = format!("test {name}");
+        let found = finished.stdout.lines().find(|other| other.starts_with(&line));
+        assert!(found.is_some_and(|found| found.ends_with(how)), "`{name}` is not {how}\n{finished}");
+    }
+    let finished = fixture.cargo("test --test it -- passes --exact").finish().assert_code(0);
+    assert!(finished.stdout.contains("1 passed"), "{finished}");
+    let listed = fixture.cargo("test --test it -- --list --format terse").finish().assert_code(0);
+    let mut names: Vec<&str> = listed.stdout.lines().collect();
+    names.sort_unstable();
+    assert_eq!(names, ["differs: test", "is_ignored: test", "panics_as_it_should: test", "passes: test"], "{listed}");
+}
+
+#[test]
+fn nextest_runs_attached_tests() {
+    if !tools::is_there(&["nextest", "--version"]) {
+        return;
+    }
+    let fixture = Fixture::shared("levels");
+    let finished = fixture.cargo("nextest run --lib --no-fail-fast").args(STEADY).finish().assert_code(100);
+    for (how, name) in [("PASS", "passes"), ("PASS", "is_allowed_to_differ"), ("FAIL", "differs_in_its_result")] {
+        let found = finished.stderr.lines().any(|line| line.contains(how) && line.ends_with(&format!(" levels {name}")));
+        assert!(found, "`{name}` is no {how}\n{finished}");
+    }
+    let finished = fixture.cargo("nextest run --lib passes finds_what_was_preloaded").finish().assert_code(0);
+    finished.assert_says(&["2 tests run: 2 passed"]);
+}
+
+#[test]
+fn nextest_runs_every_test_by_start_methods_when_we_call_it() {
+    if !tools::is_there(&["nextest", "--version"]) {
+        return;
+    }
+    let fixture = Fixture::shared("hostile");
+    let filters = "plain exits_with_zero waits_for_a_thread_of_the_parent";
+    let finished = fixture.cargo("xproc nextest run --no-fail-fast").args(filters).finish().assert_code(100);
+    for (how, name) in [
+        ("PASS", "a_plain_test"),
+        ("PASS", "a_plain_test_at_the_end"),
+        ("FAIL", "exits_with_zero"),
+        ("FAIL", "waits_for_a_thread_of_the_parent"),
+    ] {
+        let found = finished.stderr.lines().any(|line| line.contains(how) && line.ends_with(&format!(" hostile {name}")));
+        assert!(found, "`{name}` is no {how}\n{finished}");
+    }
+}
+
+#[test]
+fn nightly_works_as_stable_does() {
+    if !tools::is_there(&["+nightly", "--version"]) {
+        return;
+    }
+    let run = Fixture::shared("ordinary").cargo("+nightly xproc test").json().assert_code(100);
+    table::check("ordinary", &run);
+}

@@ -1,0 +1,18 @@
+//! Integration tests: the real `cargo xproc` on fixture crates, each copied to a directory of its own before use.
+//!
+//! `fixtures/expected.toml` says what each fixture's tests must come to. All of it is one test binary, so that builds
+//! which several tests need happen once.
+
+mod support;
+
+mod cases {
+    mod building;
+    mod command_line;
+    mod fronts;
+    mod hostile;
+    mod interference;
+    mod ordinary;
+    mod seed;
+    mod surroundings;
+    mod verdicts;
+}

@@ -1,0 +1,10 @@
+//! What the tests stand on: fixtures, commands with a scrubbed environment, runs read back, the table of expectations.
+
+pub mod command;
+pub mod fixture;
+pub mod leftovers;
+pub mod run;
+pub mod table;
+pub mod tools;
+
+pub use fixture::Fixture;

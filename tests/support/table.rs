@@ -1,0 +1,116 @@
+//! `fixtures/expected.toml`: what each fixture's tests must come to.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::run::{Run, Test};
+
+/// By fixture, test binary and test.
+type Table = BTreeMap<String, BTreeMap<String, BTreeMap<String, Entry>>>;
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    /// The verdict; the body returned everywhere, or was not run at all, and nothing differs.
+    Verdict(String),
+    Full(Expected),
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    verdict: String,
+    #[serde(default)]
+    lints: Vec<String>,
+    /// In the parent and in all children, but where the following say otherwise.
+    #[serde(default = "returned")]
+    outcome: String,
+    parent: Option<String>,
+    fork: Option<String>,
+    spawn: Option<String>,
+    forkserver: Option<String>,
+}
+
+fn returned() -> String {
+    "returned".to_owned()
+}
+
+impl Entry {
+    fn full(&self) -> Expected {
+        match self {
+            Entry::Full(expected) => expected.clone(),
+            Entry::Verdict(verdict) => Expected {
+                verdict: verdict.clone(),
+                lints: Vec::new(),
+                outcome: if verdict == "ignored" { String::new() } else { returned() },
+                parent: None,
+                fork: None,
+                spawn: None,
+                forkserver: None,
+            },
+        }
+    }
+}
+
+impl Expected {
+    fn outcomes(&self) -> [String; 4] {
+        [&self.parent, &self.fork, &self.spawn, &self.forkserver]
+            .map(|own| own.clone().unwrap_or_else(|| self.outcome.clone()))
+    }
+}
+
+/// Compares a run of all tests of a fixture with the table.
+#[track_caller]
+pub fn check(fixture: &str, run: &Run) {
+    check_chosen(fixture, run, |_, _| true);
+}
+
+/// Compares a run of the tests that `chosen` accepts, by test binary and name.
+#[track_caller]
+pub fn check_chosen(fixture: &str, run: &Run, chosen: impl Fn(&str, &str) -> bool) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/expected.toml");
+    let text = std::fs::read_to_string(path).expect("the table is there");
+    let table: Table = toml::from_str(&text).unwrap_or_else(|error| panic!("the table cannot be read: {error}"));
+    let expected = table.get(fixture).unwrap_or_else(|| panic!("the table has no `{fixture}`"));
+    let expected: BTreeMap<String, String> = expected
+        .iter()
+        .flat_map(|(binary, tests)| tests.iter().map(move |(name, entry)| (binary.as_str(), name.as_str(), entry)))
+        .filter(|(binary, name, _)| chosen(binary, name))
+        .map(|(binary, name, entry)| {
+            let expected = entry.full();
+            let lints = sorted(expected.lints.iter().map(String::as_str).collect());
+            (format!("{binary} {name}"), line(&expected.verdict, &lints, &expected.outcomes()))
+        })
+        .collect();
+    let seen: BTreeMap<String, String> = run
+        .tests
+        .iter()
+        .map(|test| (format!("{} {}", test.binary_id(), test.name), line(&test.verdict, &test.lints(), &outcomes(test))))
+        .collect();
+    let mut wrong = String::new();
+    for key in expected.keys().chain(seen.keys()).collect::<std::collections::BTreeSet<_>>() {
+        let (expected, seen) = (expected.get(key), seen.get(key));
+        if expected != seen {
+            let or_none = |line: Option<&String>| line.cloned().unwrap_or_else(|| "no such test".to_owned());
+            wrong += &format!("{key}\n  expected {}\n  seen     {}\n", or_none(expected), or_none(seen));
+        }
+    }
+    assert_eq!(seen.len(), run.tests.len(), "a test was reported twice\n{run}");
+    assert!(wrong.is_empty(), "other than the table says:\n{wrong}\n{run}");
+}
+
+fn outcomes(test: &Test) -> [String; 4] {
+    ["parent", "fork", "spawn", "forkserver"].map(|place| test.outcome(place))
+}
+
+fn sorted(mut lints: Vec<&str>) -> Vec<&str> {
+    lints.sort_unstable();
+    lints
+}
+
+fn line(verdict: &str, lints: &[&str], outcomes: &[String; 4]) -> String {
+    let [parent, fork, spawn, forkserver] = outcomes;
+    format!("{verdict} {lints:?} parent {parent}, fork {fork}, spawn {spawn}, forkserver {forkserver}")
+}
