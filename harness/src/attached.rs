@@ -12,8 +12,8 @@ use std::ops::Deref;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::case::{Arguments, Attached, Returned};
 use crate::backtrace::__rust_begin_short_backtrace;
+use crate::case::{Arguments, Attached, Returned};
 use crate::codec::{Codec, CodecError};
 
 /// The body of a test; `A` is the tuple of its arguments.

@@ -1,4 +1,85 @@
 //! Test harness that runs every test by `fork`, `spawn` and `forkserver` and compares what came of it.
+//!
+//! A program that is wrong: each worker is to draw a number of its own.
+//!
+//! ```
+//! use std::cell::Cell;
+//! use std::hash::{BuildHasher, RandomState};
+//!
+//! thread_local!(static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0) | 1));
+//!
+//! /// Xorshift, seeded once in a thread.
+//! fn random() -> u64 {
+//!     STATE.with(|state| {
+//!         let mut x = state.get();
+//!         x ^= x << 13;
+//!         x ^= x >> 7;
+//!         x ^= x << 17;
+//!         state.set(x);
+//!         x
+//!     })
+//! }
+//!
+//! fn prepare() {
+//!     random(); // the parent has drawn one too
+//! }
+//!
+//! #[xproc_harness::test(setup = prepare)]
+//! fn draws() -> u64 {
+//!     random()
+//! }
+//! ```
+//!
+//! `cargo xproc test` says:
+//!
+//! ```text
+//!      DIVERGE [  0.050s] workers::workers draws
+//!
+//!   random: fork differs from spawn, from forkserver
+//!       fork        10458545156098205875
+//!       spawn       1691546697172623390
+//!       forkserver  4374236179106331445
+//!                   ^^^^^^^^^^^^^^^^^^^
+//! ```
+//!
+//! The seed is inherited with the thread's memory, so all forked workers draw the same numbers.
+//!
+//! Ordinary `#[test]`s need nothing of this crate: `cargo xproc test` runs them by every start method as they are. This
+//! crate adds setups, arguments and returned values ([`test`](macro@test)), values to compare ([`observe!`]), what
+//! several tests share ([`preload!`]), test targets without libtest ([`main!`]), and [`Process`] for programs that are
+//! not tests.
+//!
+//! # Where a test runs
+//!
+//! In a *parent*, which runs the setup (or the body once, where there is none), and in children that it starts: two by
+//! `fork`, which inherit its memory, one by `spawn` and one by `forkserver`, which get the arguments through serde.
+//! Each run is on a thread with the test's name, with libtest's arguments and environment, and `XPROC=1`. A difference
+//! is reported only after it was there again, in a fresh parent with the children in the opposite order.
+//!
+//! The same test runs under plain `cargo test`, `cargo nextest run` and an editor's "run test": there it starts the
+//! test binary again and compares with the default settings.
+//!
+//! # Features
+//!
+//! - `macros` (default): the attributes [`test`](macro@test) and [`target`](macro@target).
+//! - `tokio`: `async` bodies.
+//! - `embed`: for `cargo-xproc` alone.
+//!
+//! # Known limitations
+//!
+//! - Linux only, with pidfds (5.4 or newer) and a mounted `/proc`.
+//! - A body runs five times, and more often where it differs. What it does outside its process is repeated.
+//! - A difference is seen only in how a body ends, in what it returns, observes and prints. Descriptors, environment,
+//!   signals and statics at the end of a body are not compared yet, although their [`Lint`]s have names.
+//! - Races that did not happen in these runs are not found, nor what takes more than two forked siblings.
+//! - A deadlock is proven where all threads wait without a time limit on memory of their own process. Other hangs end by
+//!   the time-out.
+//! - Children end by `_exit`, as those of `multiprocessing` do: destructors of thread-locals and `atexit` handlers run
+//!   only with `exit = "exit"`.
+//! - A `HashSet` in a value is a list to serde, so its order counts. Changes of arguments are named only where their
+//!   types are `Debug`.
+//! - Returned and observed values of one child are limited to 24 MiB, and to 512 levels of nesting.
+//! - A test binary that a body starts again (it sees `XPROC=1`) behaves as plain libtest: nothing nests.
 
 #![deny(unsafe_code)]
 

@@ -18,6 +18,9 @@ use crate::roles::Role;
 /// The shim, compiled by the wrapper.
 pub const SHIM: &str = include_str!("../../shim/test.rs");
 
+/// The manifest as which the harness is built where a package does not depend on it.
+pub const OWN_MANIFEST: &str = include_str!("harness.toml");
+
 /// The wrapper's directory. A process that plays the wrapper finds it by the link that it was started by.
 #[derive(Clone, Debug)]
 pub struct Directory {
@@ -78,6 +81,7 @@ fn key(surroundings: &Surroundings) -> String {
     hash.add(env!("CARGO_PKG_VERSION").as_bytes());
     hash.add(SHIM.as_bytes());
     hash.add(xproc_harness::embed::MANIFEST.as_bytes());
+    hash.add(OWN_MANIFEST.as_bytes());
     for (path, contents) in xproc_harness::embed::sources() {
         hash.add(path.as_bytes());
         hash.add(contents);

@@ -17,7 +17,7 @@ use crate::cargo::{Surroundings, program};
 use crate::cargo_options::CargoOptions;
 use crate::error::{Context, Error, Result};
 use crate::roles::{self, RUSTC_WRAPPER, Role, split_first};
-use crate::wrapper::directory::Directory;
+use crate::wrapper::directory::{Directory, OWN_MANIFEST};
 
 /// What a build of the harness needs to know.
 #[derive(Clone, Debug)]
@@ -146,7 +146,7 @@ fn manifest() -> String {
     let needed = |(_, value): &(&String, &Value)| value.get("optional").and_then(Value::as_bool) != Some(true);
     let dependencies = original["dependencies"].as_table().into_iter().flatten().filter(needed);
     let dependencies: Table = dependencies.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let mut manifest: Table = include_str!("harness.toml").parse().expect("our own manifest is valid");
+    let mut manifest: Table = OWN_MANIFEST.parse().expect("our own manifest is valid");
     manifest["package"]["version"] = Value::String(env!("CARGO_PKG_VERSION").to_owned());
     manifest["package"]["rust-version"] = Value::String(env!("CARGO_PKG_RUST_VERSION").to_owned());
     manifest.insert("dependencies".to_owned(), Value::Table(dependencies));

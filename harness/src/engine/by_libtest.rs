@@ -12,15 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use crate::case::{Body, ShouldPanic, TestCase};
-use crate::protocol::Settings;
 use crate::process;
+use crate::protocol::Settings;
 use crate::registry::{self, Entry};
 use crate::role::{self, Role};
 use crate::sys::exec::Streams;
 use crate::sys::{self, stdio};
 
-use super::judge::{Alone, judge};
 use super::facets::passed;
+use super::judge::{Alone, judge};
 use super::messages::{Bytes, End, Request};
 use super::parent::Pipes;
 use super::server::{self, Client};
@@ -82,7 +82,8 @@ fn compare(entry: &'static Entry) {
     let Some(index) = cases.iter().position(|case| case.name == name) else {
         panic!("the test `{name}` is not registered");
     };
-    let report = judge(index, &cases[index], &Settings::default(), &Alone::new(1), |request| in_clean_process(name, request));
+    let report =
+        judge(index, &cases[index], &Settings::default(), &Alone::new(1), |request| in_clean_process(name, request));
     let fails = report.fails(&crate::Levels::default());
     if fails {
         eprintln!("{}", text::block(&report));

@@ -108,7 +108,7 @@ mod tests {
             buffer.push(&i.to_le_bytes().repeat(1 << 10));
         }
         let captured = buffer.finish();
-        assert_eq!(captured.total, 200 * 4 << 10);
+        assert_eq!(captured.total, (200 * 4) << 10);
         assert_eq!((captured.head.0.len(), captured.tail.0.len()), (KEPT, KEPT));
         assert_eq!(captured.tail.0[KEPT - 4..], 199u32.to_le_bytes());
     }

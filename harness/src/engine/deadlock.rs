@@ -76,9 +76,8 @@ fn in_private_mapping(pid: Pid, address: u64) -> bool {
     maps.lines().any(|line| {
         let mut fields = line.split_whitespace();
         let range = fields.next().and_then(|range| range.split_once('-'));
-        let bounds = range.and_then(|(from, to)| {
-            Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
-        });
+        let bounds =
+            range.and_then(|(from, to)| Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?)));
         bounds.is_some_and(|(from, to)| (from..to).contains(&address))
             && fields.next().is_some_and(|access| access.ends_with('p'))
     })

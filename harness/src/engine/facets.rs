@@ -189,8 +189,7 @@ mod tests {
     #[test]
     fn a_test_that_should_panic_passes_only_with_the_expected_words() {
         let panicked = End::Panicked { message: "index 3 out of range".into(), location: None };
-        let returned =
-            End::Returned { value: Ok(Bytes(value::to_tokens(&()).unwrap())), error: None };
+        let returned = End::Returned { value: Ok(Bytes(value::to_tokens(&()).unwrap())), error: None };
         assert!(passed(&panicked, &ShouldPanic::Yes));
         assert!(passed(&panicked, &ShouldPanic::WithMessage("out of".into())));
         assert!(!passed(&panicked, &ShouldPanic::WithMessage("other".into())));

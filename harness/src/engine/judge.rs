@@ -182,10 +182,8 @@ fn attempt(
             timeout_ms: timeout.as_millis() as u64,
             child_exit: case.options.exit.unwrap_or(terms.settings.child_exit),
         };
-        let reply = run(&request).unwrap_or_else(|error| Reply {
-            runs: vec![server_lost(left[0], &error)],
-            ..Reply::default()
-        });
+        let reply = run(&request)
+            .unwrap_or_else(|error| Reply { runs: vec![server_lost(left[0], &error)], ..Reply::default() });
         attempt.strays += reply.strays;
         let setup_failed = reply.setup.as_ref().is_some_and(|setup| setup.failed.is_some());
         attempt.setup = attempt.setup.or(reply.setup);

@@ -16,8 +16,8 @@ use crate::case::{Arguments, Body, TestCase};
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
 use crate::sys::region::Region;
-use crate::sys::tree::Status;
 use crate::sys::signals::{ChildStatuses, Listener};
+use crate::sys::tree::Status;
 use crate::sys::{self, stdio};
 use crate::{StartMethod, value};
 

@@ -154,11 +154,7 @@ fn deadlock(history: &History) -> Option<Deadlock> {
                 waiting_on: None,
                 threads: threads
                     .iter()
-                    .map(|wait| WaitingThread {
-                        name: wait.name.clone(),
-                        address: wait.address,
-                        stack: Vec::new(),
-                    })
+                    .map(|wait| WaitingThread { name: wait.name.clone(), address: wait.address, stack: Vec::new() })
                     .collect(),
             }),
             _ => None,

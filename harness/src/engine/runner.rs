@@ -37,7 +37,13 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
     let threads = threads(&selection.arguments, &settings);
     let servers = Arc::new(start_servers(chosen.len().min(threads), cases, &[]));
-    let run = Run { cases, settings, servers: servers.clone(), stopped: Arc::default(), alone: Arc::new(Alone::new(threads)) };
+    let run = Run {
+        cases,
+        settings,
+        servers: servers.clone(),
+        stopped: Arc::default(),
+        alone: Arc::new(Alone::new(threads)),
+    };
     let trials = chosen.into_iter().map(|index| {
         let run = run.clone();
         let case = &cases[index];

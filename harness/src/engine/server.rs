@@ -351,7 +351,7 @@ impl ParentPolicy<'_> {
 
 /// The run that a parent was at when it ended.
 fn interrupted(step: Step, ended: &Ended, in_body: bool, after_ms: u64, pid: Pid) -> RunRecord {
-        let end = match (&ended.cut, ended.status) {
+    let end = match (&ended.cut, ended.status) {
         (Some(Cut::TimedOut), _) if in_body => End::TimedOut { after_ms },
         (Some(Cut::TimedOut), _) => End::Lost("the parent made no progress".into()),
         (Some(Cut::Deadlocked(threads)), _) => End::Deadlocked { after_ms, threads: threads.clone() },
@@ -372,7 +372,10 @@ fn interrupted(step: Step, ended: &Ended, in_body: bool, after_ms: u64, pid: Pid
 }
 
 fn failed(request: &Request, reason: &str) -> Reply {
-    Reply { runs: request.steps.first().map(|step| lost(*step, reason.to_owned())).into_iter().collect(), ..Reply::default() }
+    Reply {
+        runs: request.steps.first().map(|step| lost(*step, reason.to_owned())).into_iter().collect(),
+        ..Reply::default()
+    }
 }
 
 fn send(socket: &mut UnixStream, message: &[u8]) -> std::io::Result<()> {

@@ -114,7 +114,8 @@ struct Findings<'a> {
 impl Findings<'_> {
     fn look(&mut self) -> Verdict {
         if self.is_unrepeatable() {
-            self.notes.push("the first run passes, every later one fails: it leaves something outside the process".into());
+            self.notes
+                .push("the first run passes, every later one fails: it leaves something outside the process".into());
             return Verdict::Unrepeatable;
         }
         let unsteady: Vec<Place> =
@@ -198,7 +199,9 @@ impl Findings<'_> {
     fn values(&mut self) {
         let trees = |facets: &Facets| {
             let mut trees = vec![(Lint::Result, String::new(), facets.value.clone())];
-            trees.extend(facets.observed.iter().map(|(name, value)| (Lint::Observed, name.clone(), Some(value.clone()))));
+            trees.extend(
+                facets.observed.iter().map(|(name, value)| (Lint::Observed, name.clone(), Some(value.clone()))),
+            );
             trees
         };
         self.shape_of_observed();
@@ -230,7 +233,8 @@ impl Findings<'_> {
         for (place, value) in seen {
             for other in &self.history.series(*place)[1..] {
                 let Some(other) = tree_of(other) else { continue };
-                varying.extend(value::diff(&[("a", value), ("b", &other)]).into_iter().map(|difference| difference.path));
+                varying
+                    .extend(value::diff(&[("a", value), ("b", &other)]).into_iter().map(|difference| difference.path));
             }
         }
         if !varying.is_empty() && self.is_duplicated(seen, tree_of) {
@@ -330,10 +334,8 @@ impl Findings<'_> {
             self.history.attempts[1..].iter().map(|attempt| argument_differences(attempt, self.case)).collect();
         for difference in first {
             if again.iter().all(|others| others.iter().any(|other| other.path == difference.path)) {
-                let values = BTreeMap::from([
-                    ("before".to_owned(), difference.before),
-                    ("after".to_owned(), difference.after),
-                ]);
+                let values =
+                    BTreeMap::from([("before".to_owned(), difference.before), ("after".to_owned(), difference.after)]);
                 let note = format!("changed by the codec `{}`", self.case.options.codec.name());
                 self.add(Lint::Argument, difference.path, values, Some(note));
             }
@@ -383,15 +385,10 @@ impl Findings<'_> {
             file: None,
             line: None,
             proven: true,
-            methods: self
-                .terms
-                .methods
-                .iter()
-                .copied()
-                .filter(|method| *method != StartMethod::Fork)
-                .collect(),
+            methods: self.terms.methods.iter().copied().filter(|method| *method != StartMethod::Fork).collect(),
         });
-        let places: Vec<&str> = explained.iter().map(|path| if path.is_empty() { "the result" } else { path }).collect();
+        let places: Vec<&str> =
+            explained.iter().map(|path| if path.is_empty() { "the result" } else { path }).collect();
         for difference in self.differences.iter_mut().filter(|difference| difference.lint == Lint::Argument) {
             if let Some(note) = &mut difference.note {
                 note.push_str(&format!("; it changes {} of what the body returns", places.join(", ")));

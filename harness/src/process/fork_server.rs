@@ -20,10 +20,10 @@ use crate::StartMethod;
 use crate::process::child::wait_readable;
 use crate::process::request::Request;
 use crate::process::{Child, ProcessError, body, init};
-use crate::sys::{end, exec};
 use crate::sys::fork::{Fork, fork};
 use crate::sys::pidfd;
 use crate::sys::received::{Received, receive};
+use crate::sys::{end, exec};
 
 /// The server of this process, if one was started, and the lock that no process may be forked without: a child that
 /// held a socket of ours open would hide the death of its other side.

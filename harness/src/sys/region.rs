@@ -126,9 +126,7 @@ impl Region {
         if used + HEADER > keep && keep < self.length.get() {
             // SAFETY: the range lies within this mapping, whose bytes are only copied, never referenced; they become
             // zero. Where the kernel refuses, the memory stays in use and nothing else changes.
-            let _ = unsafe {
-                madvise(self.start.add(keep).cast(), self.length.get() - keep, MmapAdvise::MADV_REMOVE)
-            };
+            let _ = unsafe { madvise(self.start.add(keep).cast(), self.length.get() - keep, MmapAdvise::MADV_REMOVE) };
         }
     }
 

@@ -45,6 +45,7 @@ pub fn copy(from: RawFd, to: RawFd) -> nix::Result<()> {
 }
 
 /// Device and inode of what the stream `number` is open on; `None` where it is closed.
+#[allow(clippy::unnecessary_cast)] // both types have other widths on other machines
 pub fn identity(number: RawFd) -> Option<(u64, u64)> {
     if number < 0 {
         return None;

@@ -104,9 +104,9 @@ pub fn reap(pid: Pid) -> Option<Status> {
         match Errno::result(result) {
             Err(Errno::EINTR) => {}
             Err(_) => return None,
-            // SAFETY: all bytes were zero before, which is a valid `siginfo_t`, and the call has filled in the fields
-            // of a SIGCHLD.
             Ok(_) => {
+                // SAFETY: all bytes were zero before, which is a valid `siginfo_t`, and the call has filled in the
+                // fields of a SIGCHLD.
                 let (code, status) = unsafe { (info.assume_init().si_code, info.assume_init().si_status()) };
                 return Some(if code == libc::CLD_EXITED { Status::Exited(status) } else { Status::Signaled(status) });
             }
