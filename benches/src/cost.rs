@@ -43,7 +43,7 @@ fn median(costs: &[Cost], of: fn(&Cost) -> Duration) -> Duration {
     let mut values: Vec<Duration> = costs.iter().map(of).collect();
     values.sort_unstable();
     let middle = values.len() / 2;
-    if values.len() % 2 == 0 { (values[middle - 1] + values[middle]) / 2 } else { values[middle] }
+    if values.len().is_multiple_of(2) { (values[middle - 1] + values[middle]) / 2 } else { values[middle] }
 }
 
 fn used_by_children() -> Result<Duration> {

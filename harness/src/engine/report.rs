@@ -20,10 +20,10 @@ pub fn of_test(case: &TestCase, history: &History, judgement: Judgement, duratio
     let mut outcomes = BTreeMap::new();
     let mut siblings: BTreeMap<_, Vec<RunReport>> = BTreeMap::new();
     for (place, run) in places.iter().zip(&first.runs) {
-        if let Some(method) = place.method {
-            if places.iter().filter(|other| other.method == place.method).count() > 1 {
-                siblings.entry(method).or_default().push(run_report(run, case));
-            }
+        if let Some(method) = place.method
+            && places.iter().filter(|other| other.method == place.method).count() > 1
+        {
+            siblings.entry(method).or_default().push(run_report(run, case));
         }
         if *place == representative(first, &places, *place) {
             outcomes.insert(place.label().to_owned(), run_report(run, case));

@@ -196,10 +196,8 @@ impl Serving {
             if client_ended {
                 return Ok(End::Client);
             }
-            if request {
-                if let Some(end) = self.answer()? {
-                    return Ok(end);
-                }
+            if request && let Some(end) = self.answer()? {
+                return Ok(end);
             }
         }
     }

@@ -193,10 +193,10 @@ enum Open<'t> {
 impl<'t> Builder<'t> {
     fn value(&mut self) -> Result<Value, ValueError> {
         loop {
-            if let Some(complete) = self.next()? {
-                if let Some(value) = self.place(complete) {
-                    return Ok(value);
-                }
+            if let Some(complete) = self.next()?
+                && let Some(value) = self.place(complete)
+            {
+                return Ok(value);
             }
         }
     }
