@@ -118,8 +118,26 @@ fn filters_and_libtests_own_options_choose_tests() {
 fn every_lint_and_verdict_is_explained() {
     let fixture = Fixture::shared("seed");
     let lints = [
-        "result", "once", "argument", "observed", "stdout", "stderr", "fd", "env", "cwd", "umask", "signal", "rlimit",
-        "identity", "static", "thread-local", "thread", "child-process", "random", "flaky", "unrepeatable",
+        "result",
+        "once",
+        "argument",
+        "observed",
+        "stdout",
+        "stderr",
+        "fd",
+        "env",
+        "cwd",
+        "umask",
+        "signal",
+        "rlimit",
+        "identity",
+        "static",
+        "thread-local",
+        "thread",
+        "child-process",
+        "random",
+        "flaky",
+        "unrepeatable",
     ];
     for lint in lints {
         let finished = fixture.cargo("xproc explain").args(lint).finish().assert_code(0);
@@ -171,7 +189,11 @@ fn normalised(text: &str) -> String {
     for line in text.lines() {
         let words = line.split(' ').map(|word| {
             let number = word.trim_end_matches("s]").trim_end_matches(']');
-            if word.contains('.') && number.parse::<f64>().is_ok() { word.replace(number, "0.000") } else { word.to_owned() }
+            if word.contains('.') && number.parse::<f64>().is_ok() {
+                word.replace(number, "0.000")
+            } else {
+                word.to_owned()
+            }
         });
         lines.push(words.collect::<Vec<_>>().join(" "));
     }
@@ -184,7 +206,8 @@ fn what_a_person_sees_is_the_recorded_output() {
     // What is compiled is cargo's to tell: after this, nothing.
     fixture.cargo("xproc test").finish();
     let finished = fixture.test("").finish().assert_code(100);
-    let seen: String = finished.stderr.lines().skip_while(|line| !line.contains("Starting")).map(|line| format!("{line}\n")).collect();
+    let seen: String =
+        finished.stderr.lines().skip_while(|line| !line.contains("Starting")).map(|line| format!("{line}\n")).collect();
     for line in seen.lines().filter(|line| !line.contains("cargo xproc test")) {
         assert!(line.chars().count() <= 80, "`{line}` has more than 80 columns\n{finished}");
     }

@@ -19,7 +19,9 @@ const STEADY: &str = "passes fails differs_in_its_result differs_in_how_it_ends 
 fn plain_cargo_test_compares_attached_tests() {
     let fixture = Fixture::shared("levels");
     let finished = fixture.cargo("test --lib --").args(STEADY).finish().assert_code(101);
-    for name in ["passes", "differs_in_stderr", "is_allowed_to_differ", "is_known_to_differ", "finds_what_was_preloaded"] {
+    for name in
+        ["passes", "differs_in_stderr", "is_allowed_to_differ", "is_known_to_differ", "finds_what_was_preloaded"]
+    {
         assert_libtest(&finished, name, "ok");
     }
     for name in ["fails", "differs_in_its_result", "differs_in_how_it_ends", "is_wrongly_known_to_differ"] {
@@ -79,7 +81,8 @@ fn nextest_runs_attached_tests() {
     let fixture = Fixture::shared("levels");
     let finished = fixture.cargo("nextest run --lib --no-fail-fast").args(STEADY).finish().assert_code(100);
     for (how, name) in [("PASS", "passes"), ("PASS", "is_allowed_to_differ"), ("FAIL", "differs_in_its_result")] {
-        let found = finished.stderr.lines().any(|line| line.contains(how) && line.ends_with(&format!(" levels {name}")));
+        let found =
+            finished.stderr.lines().any(|line| line.contains(how) && line.ends_with(&format!(" levels {name}")));
         assert!(found, "`{name}` is no {how}\n{finished}");
     }
     let finished = fixture.cargo("nextest run --lib passes finds_what_was_preloaded").finish().assert_code(0);
@@ -100,7 +103,8 @@ fn nextest_runs_every_test_by_start_methods_when_we_call_it() {
         ("FAIL", "exits_with_zero"),
         ("FAIL", "waits_for_a_thread_of_the_parent"),
     ] {
-        let found = finished.stderr.lines().any(|line| line.contains(how) && line.ends_with(&format!(" hostile {name}")));
+        let found =
+            finished.stderr.lines().any(|line| line.contains(how) && line.ends_with(&format!(" hostile {name}")));
         assert!(found, "`{name}` is no {how}\n{finished}");
     }
 }

@@ -137,10 +137,9 @@ fn rustflags_and_a_wrapper_of_the_user_are_respected() {
 }
 
 #[test]
-fn another_target_directory_is_respected() {
-    let fixture = Fixture::own("surroundings");
-    let call = fixture.test("--lib --target-dir other").env_remove("CARGO_TARGET_DIR");
-    seen(call);
-    assert!(fixture.directory.join("other/debug").is_dir());
-    assert!(!fixture.directory.join("target").exists());
+fn a_target_directory_on_the_command_line_goes_before_all_others() {
+    let fixture = Fixture::own("surroundings").apart();
+    let other = Fixture::shared("surroundings").target;
+    seen(fixture.test("--lib --target-dir").args(other.to_str().expect("it is text")));
+    assert!(!fixture.target.exists(), "the one in the environment is not used");
 }

@@ -10,7 +10,6 @@ use super::tools;
 
 /// A copy of a fixture.
 pub struct Fixture {
-    pub name: &'static str,
     pub directory: PathBuf,
     pub target: PathBuf,
     /// Deletes the copy, where it is of one test alone.
@@ -22,7 +21,7 @@ impl Fixture {
     pub fn shared(name: &'static str) -> Fixture {
         let directory = tools::scratch().join("fixtures").join(name);
         copy(&source(name), &directory);
-        Fixture { name, directory, target: tools::scratch().join("target"), _owner: None }
+        Fixture { directory, target: tools::scratch().join("target"), _owner: None }
     }
 
     /// A copy that the test may change, built in the shared target directory unless [`Fixture::apart`] follows.
@@ -35,7 +34,7 @@ impl Fixture {
         let owner = tempfile::Builder::new().prefix("xproc-tests-").tempdir().expect("there is a temporary directory");
         let directory = owner.path().join(directory_name);
         copy(&source(name), &directory);
-        Fixture { name, directory, target: tools::scratch().join("target"), _owner: Some(owner) }
+        Fixture { directory, target: tools::scratch().join("target"), _owner: Some(owner) }
     }
 
     /// To be built in its own `target`, as a user's crate is.

@@ -37,7 +37,7 @@ fn look(mark: &str) -> Vec<String> {
         let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
         if environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes()) {
             let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            found.push(format!("{}: {}", entry.file_name().display(), String::from_utf8_lossy(&line)));
+            found.push(format!("{}: {}", entry.file_name().to_string_lossy(), String::from_utf8_lossy(&line)));
         }
     }
     found

@@ -87,7 +87,9 @@ pub fn check_chosen(fixture: &str, run: &Run, chosen: impl Fn(&str, &str) -> boo
     let seen: BTreeMap<String, String> = run
         .tests
         .iter()
-        .map(|test| (format!("{} {}", test.binary_id(), test.name), line(&test.verdict, &test.lints(), &outcomes(test))))
+        .map(|test| {
+            (format!("{} {}", test.binary_id(), test.name), line(&test.verdict, &test.lints(), &outcomes(test)))
+        })
         .collect();
     let mut wrong = String::new();
     for key in expected.keys().chain(seen.keys()).collect::<std::collections::BTreeSet<_>>() {
