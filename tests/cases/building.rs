@@ -17,7 +17,7 @@ fn compiled(finished: &Finished) -> Vec<&str> {
 
 #[test]
 fn nothing_is_built_again() {
-    let fixture = Fixture::own("depending");
+    let fixture = Fixture::own("depending", "built-again");
     let run = |line: &str| fixture.cargo(line).finish().assert_code(0);
     let first = run("test --no-run --workspace");
     assert!(compiled(&first).contains(&"depending"), "{first}");
@@ -40,7 +40,7 @@ fn nothing_is_built_again() {
 
 #[test]
 fn two_runs_at_once_in_one_target_directory_both_finish() {
-    let fixture = Fixture::own("depending").apart();
+    let fixture = Fixture::own("depending", "twice").apart();
     let runs = [fixture.test("--workspace").start(), fixture.test("--workspace").start()];
     for run in runs {
         run.finish().assert_code(0).assert_says(&["1 passed"]);

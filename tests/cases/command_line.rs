@@ -57,7 +57,7 @@ fn a_package_that_is_not_there_is_named() {
 
 #[test]
 fn a_build_error_is_rustcs_own_and_ends_with_101() {
-    let fixture = Fixture::own("ordinary");
+    let fixture = Fixture::own("ordinary", "broken");
     fixture.write("src/lib.rs", "pub fn add() -> u32 {\n    \"text\"\n}\n");
     let finished = fixture.test("").finish().assert_code(101);
     let finished = finished.assert_says(&["error[E0308]: mismatched types", "src/lib.rs:2:5"]);

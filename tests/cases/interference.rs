@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -29,9 +30,15 @@ impl Pipes {
     }
 
     /// Returns when a body has begun.
-    fn wait_for_body(&self) {
+    fn wait_for_body(&self, running: &mut Running) {
         // For both directions, so that the pipe stays open from one body to the next.
         let mut begun = OpenOptions::new().read(true).write(true).open(self.path("begun")).expect("it is there");
+        let mut readable = libc::pollfd { fd: begun.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: The pointer is to one `pollfd` that outlives the call.
+        while unsafe { libc::poll(&raw mut readable, 1, 100) } == 0 {
+            let ended = running.child.try_wait().expect("a child can be waited for");
+            assert!(ended.is_none(), "the run ended before a body began\n{}", running.output());
+        }
         begun.read_exact(&mut [0]).expect("a pipe can be read");
     }
 
@@ -47,18 +54,11 @@ fn start(fixture: &Fixture, pipes: &Pipes, line: &str) -> Running {
     fixture.test("--message-format=json --timeout 100s").args(line).env("PIPES", pipes.0.path()).start()
 }
 
+/// Cargo has become the subcommand, so that this is its own process.
 fn signal(running: &Running, number: i32) {
-    let cargo = i32::try_from(running.child.id()).expect("numbers of processes are small");
-    // Cargo starts the subcommand and waits for it: a terminal would signal both.
-    for pid in children_of(cargo).into_iter().chain([cargo]) {
-        // SAFETY: The call touches no memory. The process is a child that nobody has waited for yet, or its child.
-        unsafe { libc::kill(pid, number) };
-    }
-}
-
-fn children_of(pid: i32) -> Vec<i32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    let pid = i32::try_from(running.child.id()).expect("numbers of processes are small");
+    // SAFETY: The call touches no memory. The process is a child that nobody has waited for yet.
+    unsafe { libc::kill(pid, number) };
 }
 
 #[test]
@@ -66,17 +66,13 @@ fn an_interrupt_ends_the_run_with_130_and_leaves_nothing() {
     let fixture = Fixture::shared("slow");
     for number in [libc::SIGINT, libc::SIGTERM] {
         let pipes = Pipes::new();
-        let running = start(&fixture, &pipes, "--test-threads 1");
-        pipes.wait_for_body();
+        let mut running = start(&fixture, &pipes, "--test-threads 1");
+        pipes.wait_for_body(&mut running);
         signal(&running, number);
         // That nothing is left is looked at for every call.
-        let run = Run::read(running.finish());
+        let run = Run::read(running.finish()).assert_code(130);
         assert_eq!(run.names(), ["a_plain_test"], "{run}");
         assert_eq!(run.counts["not_run"], 1, "{run}");
-        // Cargo itself, between us and the shell, lives through the one signal and not through the other.
-        if number == libc::SIGINT {
-            run.assert_code(130);
-        }
     }
 }
 
@@ -98,10 +94,10 @@ fn binary(pipes: &Pipes) -> PathBuf {
 
 #[test]
 fn a_test_binary_that_is_deleted_while_it_runs_is_told() {
-    let fixture = Fixture::own("slow");
+    let fixture = Fixture::own("slow", "deleted");
     let pipes = Pipes::new();
-    let running = start(&fixture, &pipes, "--test-threads 1");
-    pipes.wait_for_body();
+    let mut running = start(&fixture, &pipes, "--test-threads 1");
+    pipes.wait_for_body(&mut running);
     fs::remove_file(binary(&pipes)).expect("it is ours");
     let _go = pipes.let_go();
     let run = Run::read(running.finish());
@@ -115,10 +111,10 @@ fn a_test_binary_that_is_deleted_while_it_runs_is_told() {
 
 #[test]
 fn a_test_binary_that_is_replaced_while_it_runs_costs_nothing() {
-    let fixture = Fixture::own("slow");
+    let fixture = Fixture::own("slow", "replaced");
     let pipes = Pipes::new();
-    let running = start(&fixture, &pipes, "--test-threads 1");
-    pipes.wait_for_body();
+    let mut running = start(&fixture, &pipes, "--test-threads 1");
+    pipes.wait_for_body(&mut running);
     let path = binary(&pipes);
     let other = path.with_extension("new");
     fs::copy("/bin/false", &other).expect("there is room");

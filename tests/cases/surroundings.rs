@@ -97,7 +97,7 @@ fn options_of_cargo_and_libtest_reach_the_body_as_under_cargo_test() {
 
 #[test]
 fn cargos_configuration_and_a_path_with_spaces_are_respected() {
-    let fixture = Fixture::own_in("surroundings", "a path with spaces");
+    let fixture = Fixture::own("surroundings", "a path with spaces");
     let host = "x86_64-unknown-linux-gnu";
     fixture.write(
         ".cargo/config.toml",
@@ -118,7 +118,7 @@ fn cargos_configuration_and_a_path_with_spaces_are_respected() {
 
 #[test]
 fn rustflags_and_a_wrapper_of_the_user_are_respected() {
-    let fixture = Fixture::own("surroundings");
+    let fixture = Fixture::own("surroundings", "wrapped");
     fixture.write("wrapper", "#!/bin/sh\necho \"$@\" >> \"$WRAPPER_LOG\"\nexec \"$@\"\n");
     let wrapper = fixture.directory.join("wrapper");
     fs::set_permissions(&wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
@@ -138,7 +138,7 @@ fn rustflags_and_a_wrapper_of_the_user_are_respected() {
 
 #[test]
 fn a_target_directory_on_the_command_line_goes_before_all_others() {
-    let fixture = Fixture::own("surroundings").apart();
+    let fixture = Fixture::own("surroundings", "elsewhere").apart();
     let other = Fixture::shared("surroundings").target;
     seen(fixture.test("--lib --target-dir").args(other.to_str().expect("it is text")));
     assert!(!fixture.target.exists(), "the one in the environment is not used");

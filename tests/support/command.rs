@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -103,6 +104,15 @@ pub struct Running {
 }
 
 impl Running {
+    /// What it printed, once it has ended.
+    pub fn output(&mut self) -> String {
+        let mut output = String::new();
+        let mut read = |stream: &mut dyn Read| _ = stream.read_to_string(&mut output);
+        self.child.stdout.iter_mut().for_each(|stream| read(stream));
+        self.child.stderr.iter_mut().for_each(|stream| read(stream));
+        output
+    }
+
     pub fn finish(self) -> Finished {
         let output = self.child.wait_with_output().expect("a child can be waited for");
         let finished = Finished {

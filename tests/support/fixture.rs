@@ -24,17 +24,18 @@ impl Fixture {
         Fixture { directory, target: tools::scratch().join("target"), _owner: None }
     }
 
-    /// A copy that the test may change, built in the shared target directory unless [`Fixture::apart`] follows.
-    pub fn own(name: &'static str) -> Fixture {
-        Fixture::own_in(name, name)
-    }
-
-    /// The same, in a directory of this name.
-    pub fn own_in(name: &'static str, directory_name: &str) -> Fixture {
+    /// A copy that the test may change. Cargo knows crates by name and version, not by their place: `tag` makes it
+    /// another version, so that two copies do not take each other's place in the shared target directory.
+    pub fn own(name: &'static str, tag: &str) -> Fixture {
         let owner = tempfile::Builder::new().prefix("xproc-tests-").tempdir().expect("there is a temporary directory");
-        let directory = owner.path().join(directory_name);
+        let directory = owner.path().join(tag);
         copy(&source(name), &directory);
-        Fixture { directory, target: tools::scratch().join("target"), _owner: Some(owner) }
+        let fixture = Fixture { directory, target: tools::scratch().join("target"), _owner: Some(owner) };
+        let manifest = fixture.read("Cargo.toml");
+        let version = manifest.lines().find(|line| line.starts_with("version = ")).expect("a package has a version");
+        let tagged = format!("{}-{}\"", version.trim_end_matches('"'), tag.replace(' ', "-"));
+        fixture.write("Cargo.toml", &manifest.replacen(version, &tagged, 1));
+        fixture
     }
 
     /// To be built in its own `target`, as a user's crate is.
