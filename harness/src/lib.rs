@@ -86,6 +86,8 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[doc(hidden)]
+pub mod analysis;
 mod attached;
 mod backtrace;
 mod case;

@@ -12,7 +12,7 @@ mod deadlock;
 mod facets;
 mod history;
 mod judge;
-mod messages;
+pub mod messages;
 mod parent;
 mod report;
 mod runner;
