@@ -88,6 +88,18 @@ pub struct TestArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub message_format: MessageFormat,
 
+    /// Do not search for the causes of differences.
+    #[arg(long)]
+    pub no_causes: bool,
+
+    /// How long the search for the causes of one test may take.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::duration::parse)]
+    pub cause_time: Duration,
+
+    /// How many children the search for the causes of one test may start.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub cause_children: u32,
+
     /// Do not report this lint.
     #[arg(short = 'A', long, value_name = "LINT")]
     allow: Vec<Lint>,

@@ -42,6 +42,10 @@ pub fn resolve(args: TestArgs) -> Result<Options> {
         settings: Settings {
             methods,
             timeout_ms: u64::try_from(args.timeout.as_millis()).unwrap_or(u64::MAX),
+            causes: !args.no_causes,
+            cause_time_ms: u64::try_from(args.cause_time.as_millis()).unwrap_or(u64::MAX),
+            cause_children: args.cause_children,
+            analyser: std::env::current_exe().ok(),
             child_exit: args.child_exit,
             levels,
             test_threads: args.test_threads.map(|threads| threads.get()).or(libtest.test_threads),

@@ -110,7 +110,7 @@ pub enum Origin {
 }
 
 /// Where an executable is in the memory of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     /// What is added to an address of the executable file.
     pub bias: u64,

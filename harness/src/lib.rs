@@ -113,7 +113,7 @@ pub mod value;
 pub use codec::{Codec, CodecError};
 pub use lint::{Level, Levels, Lint, UnknownLint};
 pub use observe::start_method;
-pub use outcome::{Cause, Deadlock, Difference, Outcome, RunReport, TestReport, Verdict, WaitingThread};
+pub use outcome::{Cause, Deadlock, Difference, Explanation, Outcome, RunReport, TestReport, Verdict, WaitingThread};
 pub use process::{Child, Process, ProcessError, Target, init};
 pub use protocol::{ChildExit, Settings};
 pub use start_method::{StartMethod, UnknownStartMethod};

@@ -147,7 +147,7 @@ pub struct Difference {
 }
 
 /// An inherited item that makes, or may make, the difference.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cause {
     /// `static`, `thread-local`, `env`, `cwd`, `umask`, `fd`, `signal`, `rlimit`, `argument` or `stdio`.
     pub kind: String,
@@ -163,6 +163,76 @@ pub struct Cause {
     pub proven: bool,
     /// The start methods that it makes differ.
     pub methods: Vec<StartMethod>,
+    /// Name and version of the package that defines it, where that is not one of the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// Its type.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub type_name: Option<String>,
+    /// Its value in a clean process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// Its value in the parent when children are forked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// Kinds of defects that recur.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Explanation {
+    /// A thread pool or a runtime was inherited, and its threads were not.
+    DeadThreads,
+    /// A lock was held when the child was forked.
+    HeldLock,
+    /// Something that can be initialised once in a process was initialised already.
+    OneTimeInit,
+    /// Forked siblings draw the same numbers or ids.
+    DuplicatedRandom,
+    /// The number of the parent's process was kept.
+    CachedPid,
+    /// Bytes that the parent had not yet written are written by its children too.
+    DoubleFlush,
+    /// A descriptor, with its offset or its lock, is shared with the parent.
+    SharedDescriptor,
+    /// A destructor of the parent's ran in the child.
+    ChildDestructor,
+    /// What the parent had set up is missing in a process that inherits no memory.
+    LostState,
+    /// An argument did not come through its codec unchanged.
+    ChangedArgument,
+}
+
+impl Explanation {
+    /// All kinds, in the order in which they are documented.
+    pub const ALL: [Explanation; 10] = [
+        Explanation::DeadThreads,
+        Explanation::HeldLock,
+        Explanation::OneTimeInit,
+        Explanation::DuplicatedRandom,
+        Explanation::CachedPid,
+        Explanation::DoubleFlush,
+        Explanation::SharedDescriptor,
+        Explanation::ChildDestructor,
+        Explanation::LostState,
+        Explanation::ChangedArgument,
+    ];
+
+    /// The name as `cargo xproc explain` takes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Explanation::DeadThreads => "dead-threads",
+            Explanation::HeldLock => "held-lock",
+            Explanation::OneTimeInit => "one-time-init",
+            Explanation::DuplicatedRandom => "duplicated-random",
+            Explanation::CachedPid => "cached-pid",
+            Explanation::DoubleFlush => "double-flush",
+            Explanation::SharedDescriptor => "shared-descriptor",
+            Explanation::ChildDestructor => "child-destructor",
+            Explanation::LostState => "lost-state",
+            Explanation::ChangedArgument => "changed-argument",
+        }
+    }
 }
 
 /// What is known of a deadlock.
@@ -177,6 +247,9 @@ pub struct Deadlock {
     pub waiting_on: Option<String>,
     /// The threads that wait.
     pub threads: Vec<WaitingThread>,
+    /// The names of threads that the parent had, which do not exist in a forked child.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_threads: Vec<String>,
 }
 
 /// A thread of a deadlocked process.
@@ -215,6 +288,9 @@ pub struct TestReport {
     pub differences: Vec<Difference>,
     /// What makes it differ.
     pub causes: Vec<Cause>,
+    /// What kind of defect this is, where the evidence tells: a topic of `cargo xproc explain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
     /// A deadlock that was proven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadlock: Option<Deadlock>,

@@ -3,6 +3,8 @@
 //! The descriptor's number is in the environment variable [`ROLE_VARIABLE`] as `runner:FD`. It is taken out of the
 //! environment before any test code can see it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Levels, StartMethod, TestReport};
@@ -32,6 +34,14 @@ pub struct Settings {
     pub test_threads: Option<usize>,
     /// Start no test after the first that fails.
     pub fail_fast: bool,
+    /// Whether causes of differences are searched.
+    pub causes: bool,
+    /// How long the search for the causes of one test may take, in milliseconds.
+    pub cause_time_ms: u64,
+    /// How many children it may start.
+    pub cause_children: u32,
+    /// The program that names what is found: `cargo-xproc`.
+    pub analyser: Option<PathBuf>,
     /// Tests that run: each name if the list is given, else all that the libtest arguments select.
     pub only: Option<Vec<String>>,
 }
@@ -45,6 +55,10 @@ impl Default for Settings {
             levels: Levels::default(),
             test_threads: None,
             fail_fast: false,
+            causes: true,
+            cause_time_ms: 10_000,
+            cause_children: 200,
+            analyser: None,
             only: None,
         }
     }

@@ -27,6 +27,7 @@ fn report(verdict: Verdict, runs: [RunReport; 4]) -> TestReport {
         siblings: BTreeMap::new(),
         differences: Vec::new(),
         causes: Vec::new(),
+        explanation: None,
         deadlock: None,
         ignore_reason: None,
         notes: Vec::new(),
@@ -84,11 +85,13 @@ pub fn deadlocked() -> TestReport {
         line: Some(150),
         proven: true,
         methods: vec![StartMethod::Fork],
+        ..Cause::default()
     }];
     report.deadlock = Some(Deadlock {
         method: Some(StartMethod::Fork),
         after_ms: 9,
         waiting_on: Some("rayon_core::latch::LockLatch".to_owned()),
+        missing_threads: Vec::new(),
         threads: vec![WaitingThread {
             name: "tests::child_se".to_owned(),
             address: 0x7f00_1234,

@@ -326,17 +326,36 @@ fn causes(report: &TestReport) -> String {
     let mut text = String::new();
     for cause in &report.causes {
         let title = if cause.proven { "cause" } else { "suspect" };
+        text += &format!("  {FAILED}{title}{FAILED:#}: {} `{}`\n", escape(&cause.kind), cut_line(&cause.name, 200));
         let place = match (&cause.file, cause.line) {
-            (Some(file), Some(line)) => format!(" at {file}:{line}"),
-            (Some(file), None) => format!(" in {file}"),
+            (Some(file), Some(line)) => format!("{file}:{line}"),
+            (Some(file), None) => file.clone(),
             _ => String::new(),
         };
-        text += &format!(
-            "  {FAILED}{title}{FAILED:#}: {} `{}`{}\n",
-            escape(&cause.kind),
-            cut_line(&cause.name, 200),
-            cut_line(&place, 200)
+        let place = cause.package.iter().fold(place, |place, package| match place.is_empty() {
+            true => package.clone(),
+            false => format!("{place} ({package})"),
+        });
+        if !place.is_empty() {
+            text += &format!("      at {}\n", cut_line(&place, 200));
+        }
+        let value = |title: &str, value: &Option<String>| match value {
+            Some(value) => wrap(&format!("{title} {}", cut_line(value, 400)), 6, WIDTH),
+            None => String::new(),
+        };
+        text += &value("in a clean process:", &cause.before);
+        text += &value("in the parent:", &cause.after);
+    }
+    if report.causes.iter().any(|cause| cause.proven && cause.kind != "argument") {
+        let (is, goes) = match report.causes.len() {
+            1 => ("is", "it"),
+            _ => ("are", "they"),
+        };
+        let proof = format!(
+            "proven: when {goes} {is} put back as in a clean process, a forked child does what a fresh one does; \
+             without that it does not, twice"
         );
+        text += &wrap(&proof, 6, WIDTH);
     }
     text
 }

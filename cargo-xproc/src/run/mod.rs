@@ -414,6 +414,7 @@ fn empty(name: String, verdict: Verdict) -> TestReport {
         siblings: BTreeMap::new(),
         differences: Vec::new(),
         causes: Vec::new(),
+        explanation: None,
         deadlock: None,
         ignore_reason: None,
         notes: Vec::new(),

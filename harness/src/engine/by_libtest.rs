@@ -5,9 +5,9 @@
 //! that thread becomes the fork server: what it forks has one thread, and libtest's has none of ours to wake.
 
 use std::os::fd::OwnedFd;
-use std::panic;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::{io, panic};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
@@ -19,9 +19,10 @@ use crate::role::{self, Role};
 use crate::sys::exec::Streams;
 use crate::sys::{self, stdio};
 
+use super::analyser::{self, Analyser};
 use super::facets::passed;
-use super::judge::{Alone, judge};
-use super::messages::{Bytes, End, Request};
+use super::judge::{Alone, Serve, judge};
+use super::messages::{Bytes, End, Reply, Request, Session};
 use super::parent::Pipes;
 use super::server::{self, Client};
 use super::{body, child, text};
@@ -82,8 +83,10 @@ fn compare(entry: &'static Entry) {
     let Some(index) = cases.iter().position(|case| case.name == name) else {
         panic!("the test `{name}` is not registered");
     };
-    let report =
-        judge(index, &cases[index], &Settings::default(), &Alone::new(1), |request| in_clean_process(name, request));
+    let mut server = InCleanProcess { name, open: None };
+    let analyser = Mutex::new(Analyser::new(analyser::installed(), |_| {}));
+    let report = judge(index, &cases[index], &Settings::default(), &Alone::new(1), &mut server, &analyser);
+    server.close();
     let fails = report.fails(&crate::Levels::default());
     if fails {
         eprintln!("{}", text::block(&report));
@@ -105,18 +108,50 @@ fn compare(entry: &'static Entry) {
     }
 }
 
-fn in_clean_process(name: &str, request: &Request) -> std::io::Result<super::messages::Reply> {
-    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
-    let null: OwnedFd = std::fs::OpenOptions::new().write(true).open("/dev/null")?.into();
-    let program = std::env::args_os().next().unwrap_or_default();
-    let arguments = [program, name.into(), "--exact".into(), "--nocapture".into(), "--include-ignored".into()];
-    let pid = sys::exec::with_arguments(&arguments, "server", &theirs, [None, Some(&null), None])?;
-    drop(theirs);
-    let mut client = Client::over(ours, pid);
-    let reply = client.run(request);
-    drop(client);
-    sys::tree::reap(pid);
-    reply
+/// Starts this binary again for each attempt: under libtest, no process stays clean.
+struct InCleanProcess {
+    name: &'static str,
+    /// One that has a session open.
+    open: Option<Client>,
+}
+
+impl InCleanProcess {
+    fn start(&self) -> io::Result<Client> {
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+        let null: OwnedFd = std::fs::OpenOptions::new().write(true).open("/dev/null")?.into();
+        let program = std::env::args_os().next().unwrap_or_default();
+        let arguments = [program, self.name.into(), "--exact".into(), "--nocapture".into(), "--include-ignored".into()];
+        let pid = sys::exec::with_arguments(&arguments, "server", &theirs, [None, Some(&null), None])?;
+        Ok(Client::over(ours, pid))
+    }
+
+    fn close(&mut self) {
+        if let Some(client) = self.open.take() {
+            let pid = client.pid;
+            drop(client);
+            sys::tree::reap(pid);
+        }
+    }
+}
+
+impl Serve for InCleanProcess {
+    fn serve(&mut self, request: &Request) -> io::Result<Reply> {
+        if request.session != Session::Continue {
+            self.close();
+        }
+        let client = match &mut self.open {
+            Some(client) => client,
+            None => {
+                let client = self.start()?;
+                self.open.insert(client)
+            }
+        };
+        let reply = client.run(request);
+        if !reply.as_ref().is_ok_and(|reply| reply.waiting.is_some()) {
+            self.close();
+        }
+        reply
+    }
 }
 
 /// All tests once, in this process, with libtest's command line: for a binary without libtest that a body has started

@@ -4,7 +4,8 @@ use crate::StartMethod;
 use crate::case::ShouldPanic;
 
 use super::facets::Facets;
-use super::messages::{RunRecord, SetupRecord, Step};
+use super::messages::{End, RunRecord, SetupRecord, Step};
+use super::parent::STALL_FACTOR;
 
 /// What has been seen of a test so far.
 #[derive(Default)]
@@ -49,6 +50,26 @@ impl Place {
 }
 
 impl Attempt {
+    /// Whether a run was ended because it stood still.
+    pub fn stalled(&self) -> bool {
+        self.runs.iter().any(|run| matches!(run.end, End::TimedOut { stalled: true, .. }))
+    }
+
+    /// Whether a run was ended because it stood still, and nothing shows that it would not have gone on: the body takes
+    /// its time elsewhere too.
+    pub fn stalled_for_nothing(&self) -> bool {
+        let slowest = |stalled: bool| {
+            let of = |run: &&RunRecord| matches!(run.end, End::TimedOut { stalled: true, .. }) == stalled;
+            self.runs.iter().filter(of).map(|run| run.duration_us).max()
+        };
+        let passed = self.facets.iter().any(|facets| facets.passed);
+        match (slowest(true), slowest(false)) {
+            (Some(stalled), Some(others)) => !passed || others > stalled / u64::from(STALL_FACTOR),
+            (stalled, None) => stalled.is_some(),
+            (None, _) => false,
+        }
+    }
+
     /// Prepares the runs for comparison.
     pub fn compare(&mut self, should_panic: &ShouldPanic) {
         let ids: Vec<i32> = self.runs.iter().flat_map(|run| run.ids.iter().copied()).collect();
@@ -61,7 +82,7 @@ impl Attempt {
         for run in &self.runs {
             let method = match run.step {
                 Step::Parent => None,
-                Step::ForkDecoded => Some(StartMethod::Fork),
+                Step::ForkDecoded | Step::PutBack(_) => Some(StartMethod::Fork),
                 Step::Child(method) => Some(method),
             };
             let index = places.iter().filter(|place| place.method == method).count();

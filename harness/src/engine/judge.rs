@@ -4,18 +4,20 @@
 //! children in the opposite order, the body twice in one process, children with decoded arguments.
 
 use std::io;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use crate::case::TestCase;
 use crate::protocol::Settings;
 use crate::{Levels, StartMethod, TestReport};
 
+use super::analyser::Analyser;
+use super::goal::Goal;
 use super::history::{Attempt, History};
 use super::messages::{End, Reply, Request, RunRecord, Step};
-use super::parent::lost;
-use super::report;
-use super::verdict;
+use super::parent::{Patience, lost};
+use super::search::{Experiment, search};
+use super::{evidence, report, verdict};
 
 /// What is in force for one test: the attribute over the settings of the run.
 pub struct Terms {
@@ -48,6 +50,22 @@ impl Terms {
         }
     }
 
+    /// What all requests for a test have in common.
+    pub fn request(&self, index: usize, case: &TestCase, timeout: Duration) -> Request {
+        Request {
+            case: index as u32,
+            name: case.name.clone(),
+            timeout_ms: timeout.as_millis() as u64,
+            child_exit: case.options.exit.unwrap_or(self.settings.child_exit),
+            ..Request::default()
+        }
+    }
+
+    /// What the search for a cause may cost.
+    pub fn budget(&self) -> (Duration, u32) {
+        (Duration::from_millis(self.settings.cause_time_ms), self.settings.cause_children)
+    }
+
     /// The steps of an attempt. Forked children come in pairs: what siblings share shows in the second only.
     fn steps(&self, reversed: bool) -> Vec<Step> {
         let mut children = Vec::new();
@@ -66,32 +84,43 @@ impl Terms {
     }
 }
 
-/// Runs a test, as often as it takes, through `run`: the steps of one fresh parent. Its error means that the fork
-/// server was lost. What fails or differs is run again `alone`, without other tests beside it.
+/// Has requests run by a clean process.
+pub trait Serve {
+    /// The request's steps, in one parent. An error means that the clean process was lost on the way.
+    fn serve(&mut self, request: &Request) -> io::Result<Reply>;
+}
+
+/// Runs a test, as often as it takes. What fails or differs is run again `alone`, without other tests beside it.
 pub fn judge(
     index: usize,
     case: &TestCase,
     settings: &Settings,
     alone: &Alone,
-    mut run: impl FnMut(&Request) -> io::Result<Reply>,
+    server: &mut impl Serve,
+    analyser: &Mutex<Analyser>,
 ) -> TestReport {
+    let analyser = || analyser.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
     let terms = Terms::of(case, settings);
-    let mut timeout = terms.timeout;
-    let mut attempt = |steps, timeout| attempt(index, case, &terms, steps, timeout, &mut run);
+    let mut patience = Patience { timeout: terms.timeout, stall: Some(STALL) };
+    let mut attempt = |steps, patience| attempt(index, case, &terms, steps, patience, server);
 
     let beside_others = alone.beside_others();
-    let first = attempt(terms.steps(false), timeout);
+    let mut first = attempt(terms.steps(false), patience);
+    if first.stalled_for_nothing() {
+        patience.stall = None;
+        first = attempt(terms.steps(false), patience);
+    }
     drop(beside_others);
     let mut history = History { attempts: vec![first], ..History::default() };
     if verdict::passes(history.first(), case, &terms) {
         return report::of_test(case, &history, verdict::conclude(&history, case, &terms), began.elapsed());
     }
-    timeout = patience(history.first(), timeout);
+    patience = less_patience(history.first(), patience);
     let _alone = alone.alone();
     if alone.has_others() {
         // What tests do to each other outside their processes is no difference between start methods.
-        let beside_others = std::mem::replace(&mut history.attempts[0], attempt(terms.steps(false), timeout));
+        let beside_others = std::mem::replace(&mut history.attempts[0], attempt(terms.steps(false), patience));
         history.differed_beside_others = verdict::passes(history.first(), case, &terms);
         if verdict::only_first_passes(&beside_others) && !history.first().facets.iter().any(|facets| facets.passed) {
             // What the test leaves outside its process is there already: only its very first run could pass.
@@ -100,40 +129,61 @@ pub fn judge(
     }
     let setup_failed = history.first().setup.as_ref().is_some_and(|setup| setup.failed.is_some());
     if !setup_failed && !verdict::agree(history.first(), case, &terms) {
-        history.attempts.push(attempt(terms.steps(true), timeout));
+        history.attempts.push(attempt(terms.steps(true), patience));
         if verdict::unsteady(&history) {
-            history.attempts.push(attempt(terms.steps(false), timeout));
+            history.attempts.push(attempt(terms.steps(false), patience));
         }
         // The control: a body that runs only once in a process differs in a forked child for that reason alone.
         if terms.warm && !case.has_setup() {
-            history.twice = Some(attempt(vec![Step::Parent, Step::Parent], timeout));
+            history.twice = Some(attempt(vec![Step::Parent, Step::Parent], patience));
         }
         if case.has_setup() {
             let mut steps = vec![Step::ForkDecoded, Step::ForkDecoded];
             if terms.warm {
                 steps.insert(0, Step::Parent);
             }
-            history.decoded = Some(attempt(steps, timeout));
+            history.decoded = Some(attempt(steps, patience));
         }
     }
-    let judgement = verdict::conclude(&history, case, &terms);
-    report::of_test(case, &history, judgement, began.elapsed())
+    let mut judgement = verdict::conclude(&history, case, &terms);
+    let mut parent = None;
+    let by_argument = judgement.causes.iter().any(|cause| cause.kind == "argument");
+    if settings.causes
+        && let Some(goal) = Goal::of(&history, &judgement.differences, by_argument)
+    {
+        let experiment = Experiment { index, case, terms: &terms, goal: &goal, timeout: patience.timeout };
+        let found = search(&experiment, server, &mut analyser());
+        judgement.causes.extend(found.causes);
+        judgement.notes.extend(found.notes);
+        parent = found.parent;
+    }
+    let mut report = report::of_test(case, &history, judgement, began.elapsed());
+    evidence::explain(&mut report, &history, parent.as_ref(), &mut analyser());
+    report.duration_ms = began.elapsed().as_millis() as u64;
+    report
 }
+
+/// How long a child may stand still, if the body does not do so elsewhere.
+const STALL: Duration = Duration::from_secs(2);
+/// The same once it was seen.
+const STALL_AGAIN: Duration = Duration::from_millis(500);
 
 /// How long a repetition waits. Where a run failed after it had waited for long, as one that hangs does, and others
 /// passed in a fraction of that time, to see it hang again for this fraction is enough.
-fn patience(first: &Attempt, timeout: Duration) -> Duration {
+fn less_patience(first: &Attempt, patience: Patience) -> Patience {
     let durations = |passed: bool| {
         let runs = first.runs.iter().zip(&first.facets).filter(move |(_, facets)| facets.passed == passed);
         runs.map(|(run, _)| Duration::from_micros(run.duration_us)).max()
     };
-    match (durations(true), durations(false)) {
+    let stall = patience.stall.filter(|_| first.stalled()).map(|_| STALL_AGAIN).or(patience.stall);
+    let timeout = match (durations(true), durations(false)) {
         (Some(passed), Some(failed)) => {
             let enough = (passed * 20).max(Duration::from_secs(3));
-            if failed > enough { enough.min(timeout) } else { timeout }
+            if failed > enough { enough.min(patience.timeout) } else { patience.timeout }
         }
-        _ => timeout,
-    }
+        _ => patience.timeout,
+    };
+    Patience { timeout, stall }
 }
 
 /// Lets tests run side by side, or one of them alone.
@@ -169,20 +219,19 @@ fn attempt(
     case: &TestCase,
     terms: &Terms,
     steps: Vec<Step>,
-    timeout: Duration,
-    run: &mut impl FnMut(&Request) -> io::Result<Reply>,
+    patience: Patience,
+    server: &mut impl Serve,
 ) -> Attempt {
     let mut attempt = Attempt::default();
     let mut left = steps;
     while !left.is_empty() {
         let request = Request {
-            case: index as u32,
-            name: case.name.clone(),
             steps: left.clone(),
-            timeout_ms: timeout.as_millis() as u64,
-            child_exit: case.options.exit.unwrap_or(terms.settings.child_exit),
+            stall_ms: patience.stall.map(|stall| stall.as_millis() as u64),
+            ..terms.request(index, case, patience.timeout)
         };
-        let reply = run(&request)
+        let reply = server
+            .serve(&request)
             .unwrap_or_else(|error| Reply { runs: vec![server_lost(left[0], &error)], ..Reply::default() });
         attempt.strays += reply.strays;
         let setup_failed = reply.setup.as_ref().is_some_and(|setup| setup.failed.is_some());

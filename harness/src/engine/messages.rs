@@ -6,6 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::StartMethod;
+use crate::analysis::{Layout, Mapping, Span, ThreadDump};
 use crate::codec::CodecError;
 use crate::protocol::ChildExit;
 
@@ -19,10 +20,20 @@ pub enum Step {
     /// In a forked child, with arguments that went through the codec: tells what the round trip does from what is
     /// inherited.
     ForkDecoded,
+    /// In a forked child in which the n-th set of [`Request::put_back`] is as it was in the clean server: tells what
+    /// this set does.
+    PutBack(u32),
 }
 
-/// From the runner to a fork server: run these steps in one fresh parent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// One thing that a parent can have changed, and that can be put back in a forked child.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Item {
+    /// Bytes of statics or thread-locals.
+    Memory(Span),
+}
+
+/// From the runner to a fork server: run these steps in one parent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Request {
     /// The test's place in the list, which is the same in all processes of an executable.
     pub case: u32,
@@ -32,8 +43,27 @@ pub struct Request {
     pub steps: Vec<Step>,
     /// For each run of the body.
     pub timeout_ms: u64,
+    /// For a child that stands still: each of its threads waits for another, some with a time limit. `None`: it may do
+    /// so until the time-out.
+    pub stall_ms: Option<u64>,
     /// How children end.
     pub child_exit: ChildExit,
+    /// What becomes of the parent afterwards.
+    pub session: Session,
+    /// For the steps [`Step::PutBack`].
+    pub put_back: Vec<Vec<Item>>,
+}
+
+/// Whether a parent is used for several requests, so that it is made and warmed up once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Session {
+    /// It is a fresh one, and ends after the steps.
+    #[default]
+    Single,
+    /// It is a fresh one, notes what is clean before it does anything, and waits for more after the steps.
+    Open,
+    /// It is the one that waits.
+    Continue,
 }
 
 /// From a fork server to the runner.
@@ -45,6 +75,25 @@ pub struct Reply {
     pub runs: Vec<RunRecord>,
     /// Processes that were left running and had to be killed.
     pub strays: u32,
+    /// The parent waits for more; where it is missing, the parent is gone.
+    pub waiting: Option<Waiting>,
+}
+
+/// A parent that waits, and what it is like by now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Its fork server.
+    pub server: i32,
+    /// The parent.
+    pub parent: i32,
+    /// Where the statics and the thread-locals of the clean process are.
+    pub clean: Layout,
+    /// Where they are in the parent, in the thread of the body.
+    pub warm: Layout,
+    /// What the parent has changed since it was forked.
+    pub changed: Vec<Span>,
+    /// The names of its threads besides that of the body and ours.
+    pub threads: Vec<String>,
 }
 
 /// From a parent to its fork server, one after another.
@@ -61,6 +110,10 @@ pub enum ParentRecord {
         /// The run.
         run: RunRecord,
     },
+    /// Before it asks for more: what it is like by now.
+    Waiting(Waiting),
+    /// From the fork server to the parent that waits: go on with this.
+    More(Request),
 }
 
 /// What the setup gave.
@@ -150,13 +203,17 @@ pub enum End {
     TimedOut {
         /// Since the body began.
         after_ms: u64,
+        /// It stood still, and the time was not yet up.
+        stalled: bool,
+        /// Where it stood.
+        standing: Standing,
     },
     /// It was killed when it was proven that it would never go on.
     Deadlocked {
         /// Since the body began.
         after_ms: u64,
         /// What each thread waits on.
-        threads: Vec<ThreadWait>,
+        standing: Standing,
     },
     /// It would have shown nothing new.
     NotRun,
@@ -164,13 +221,44 @@ pub enum End {
     Lost(String),
 }
 
-/// A thread that waits for a word of memory to change, without a time limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ThreadWait {
+/// Where the threads of a process stood when it was killed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Each thread, that of the body first.
+    pub threads: Vec<ThreadState>,
+    /// The code that is mapped in the process.
+    pub mappings: Vec<Mapping>,
+}
+
+/// What a thread is at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThreadState {
     /// Its name as the system has it.
     pub name: String,
-    /// The word's address.
-    pub address: u64,
+    /// What it does.
+    pub at: At,
+    /// Its stack, where that could be read.
+    pub dump: Option<ThreadDump>,
+}
+
+/// What a thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum At {
+    /// It uses a processor.
+    Running,
+    /// It waits for a word of memory.
+    Futex {
+        /// The word's address.
+        address: u64,
+        /// No other process can change the word.
+        private: bool,
+        /// Not for longer than some time.
+        timed: bool,
+    },
+    /// It is in another system call, of this number.
+    Call(i64),
+    /// That could not be read.
+    Unknown,
 }
 
 /// What was written to a stream: all of it, or its beginning and its end.

@@ -4,21 +4,27 @@
 //! attempts. A server forks the [`parent`], which forks or executes each [`child`]; both watch by [`supervise`].
 //! What comes back is turned into [`facets`], collected in a [`history`], and concluded upon by [`verdict`].
 
+mod analyser;
 mod body;
 pub mod by_libtest;
 mod capture;
 mod child;
 mod deadlock;
+mod evidence;
 mod facets;
+mod goal;
 mod history;
 mod judge;
 pub mod messages;
+mod minimise;
 mod parent;
 mod report;
 mod runner;
+mod search;
 mod selection;
 mod server;
 mod servers;
+mod standing;
 mod supervise;
 mod text;
 mod verdict;

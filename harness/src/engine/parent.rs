@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use crate::case::{Arguments, Body, TestCase};
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
+use crate::sys::memory::{self, Snapshot};
 use crate::sys::region::Region;
 use crate::sys::signals::{ChildStatuses, Listener};
 use crate::sys::tree::Status;
@@ -26,7 +27,8 @@ use super::by_libtest;
 use super::capture::Capture;
 use super::child::{self, ChildArguments};
 use super::messages::{
-    Bytes, Captured, ChildOrder, ChildRecord, End, ParentRecord, Request, RunRecord, SetupRecord, Step,
+    Bytes, Captured, ChildOrder, ChildRecord, End, Item, ParentRecord, Request, RunRecord, Session, SetupRecord, Step,
+    Waiting,
 };
 use super::supervise::{Cut, Ended, Policy, Watched, supervise};
 
@@ -38,6 +40,8 @@ pub mod ask {
     pub const BOUNDARY: u32 = 1;
     /// Make a `forkserver` child and supervise it; its record follows the parent's own.
     pub const CHILD: u32 = 2;
+    /// Tell what there is to do next. A boundary as well.
+    pub const MORE: u32 = 3;
 }
 
 /// Bytes that the report of one child may have.
@@ -50,13 +54,16 @@ pub fn main(case: &'static TestCase, request: &Request, region: &Region, server:
     thread::scope(|scope| {
         let mut parent = Parent {
             case,
-            request,
+            request: request.clone(),
             region,
             server,
             streams: [stdio::identity(stdio::STDOUT), stdio::identity(stdio::STDERR)],
             boundaries: 0,
+            steps_done: 0,
+            slowest_here: None,
             failed_slowly: false,
             encoded: None,
+            clean: None,
         };
         let body = thread::Builder::new().name(case.name.clone()).spawn_scoped(scope, move || {
             parent.work();
@@ -75,7 +82,7 @@ const THREAD_FAILED: i32 = 253;
 
 struct Parent<'a> {
     case: &'static TestCase,
-    request: &'a Request,
+    request: Request,
     /// Not mapped in children.
     region: &'a Region,
     server: Listener,
@@ -83,14 +90,23 @@ struct Parent<'a> {
     streams: [Option<(u64, u64)>; 2],
     /// How many the fork server was asked to make in what this process writes.
     boundaries: u32,
+    /// In earlier requests of the session.
+    steps_done: u32,
+    /// How long the body took in this process, in microseconds.
+    slowest_here: Option<u64>,
     /// A forked child has come to a bad end after a long time.
     failed_slowly: bool,
     /// The arguments as a child gets them.
     encoded: Option<Bytes>,
+    /// What this process was like before it ran anything of the test's, where children will be put back to it.
+    clean: Option<Snapshot>,
 }
 
 impl Parent<'_> {
     fn work(&mut self) {
+        if self.request.session == Session::Open {
+            self.clean = Some(Snapshot::take());
+        }
         let mut arguments = None;
         if let Body::Attached(attached) = &self.case.body {
             let record = match self.in_body(|| body::catch(|| attached.setup())) {
@@ -104,19 +120,28 @@ impl Parent<'_> {
                 return;
             }
         }
-        for (index, step) in self.request.steps.iter().enumerate() {
-            self.region.header().step.store(index as u32, Ordering::Release);
+        self.steps(&mut arguments);
+        while self.has_more() {
+            self.steps(&mut arguments);
+        }
+    }
+
+    fn steps(&mut self, arguments: &mut Option<Box<dyn Arguments>>) {
+        for index in 0..self.request.steps.len() {
+            self.region.header().step.store(self.steps_done + index as u32, Ordering::Release);
+            let step = self.request.steps[index];
             let record = match step {
-                Step::Parent => self.run_here(index, &mut arguments),
+                Step::Parent => self.run_here(index, arguments),
                 // A sibling shows what it shares with an earlier one; where that one failed, there is nothing to wait
                 // for a second time.
-                Step::Child(StartMethod::Fork) if self.failed_slowly => ParentRecord::Child(not_run(*step)),
+                Step::Child(StartMethod::Fork) if self.failed_slowly => ParentRecord::Child(not_run(step)),
                 Step::Child(StartMethod::Fork) => {
-                    let run = self.fork(*step, &mut arguments);
+                    let run = self.fork(step, arguments);
                     self.failed_slowly = !matches!(run.end, End::Returned { .. }) && run.duration_us > SLOW_US;
                     ParentRecord::Child(run)
                 }
-                Step::ForkDecoded => ParentRecord::Child(self.fork(*step, &mut None)),
+                Step::ForkDecoded => ParentRecord::Child(self.fork(step, &mut None)),
+                Step::PutBack(_) => ParentRecord::Child(self.fork(step, arguments)),
                 Step::Child(StartMethod::Spawn) => ParentRecord::Child(self.spawn()),
                 Step::Child(StartMethod::ForkServer) => {
                     // The fork server keeps the record.
@@ -126,7 +151,30 @@ impl Parent<'_> {
             };
             self.tell(&record);
         }
-        self.region.header().step.store(self.request.steps.len() as u32, Ordering::Release);
+        self.steps_done += self.request.steps.len() as u32;
+        self.region.header().step.store(self.steps_done, Ordering::Release);
+    }
+
+    /// In a session: tells what has become of this process, and waits for the next request.
+    fn has_more(&mut self) -> bool {
+        let Some(clean) = &self.clean else { return false };
+        self.tell(&ParentRecord::Waiting(Waiting {
+            parent: std::process::id() as i32,
+            warm: memory::layout(),
+            changed: clean.changed(),
+            threads: sys::tree::other_threads(),
+            ..Waiting::default()
+        }));
+        self.boundaries += 1;
+        self.ask(ask::MORE);
+        let answer = self.region.records().pop().and_then(|record| value::from_tokens(&record).ok());
+        match answer {
+            Some(ParentRecord::More(request)) => {
+                self.request = request;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Serialises the arguments before any body runs, which may change what they share.
@@ -157,10 +205,13 @@ impl Parent<'_> {
         // Only a later step in this process needs the arguments again: children that go through the codec do not.
         let needed = |step: &Step| matches!(step, Step::Parent | Step::Child(StartMethod::Fork));
         let arguments = match arguments {
-            Some(kept) if self.request.steps[index + 1..].iter().any(needed) => kept.duplicate(),
+            Some(kept) if self.clean.is_some() || self.request.steps[index + 1..].iter().any(needed) => {
+                kept.duplicate()
+            }
             _ => arguments.take(),
         };
         let record = self.in_body(|| body::run(self.case, arguments, None));
+        self.slowest_here = self.slowest_here.max(Some(record.duration_us));
         // Threads that go on may write at any time; without one, nothing can come after the body's own end.
         if sys::tree::thread_count().is_none_or(|count| count > 2) {
             self.boundary();
@@ -189,6 +240,10 @@ impl Parent<'_> {
             Ok(Fork::Parent { child }) => child,
             Ok(Fork::Child) => {
                 pipes.enter();
+                if let (Step::PutBack(set), Some(clean)) = (step, &self.clean) {
+                    let items = self.request.put_back.get(set as usize);
+                    items.into_iter().flatten().for_each(|item| put_back(item, clean));
+                }
                 let arguments = match step {
                     Step::ForkDecoded => ChildArguments::Encoded(self.encoded.take()),
                     _ => ChildArguments::Inherited(arguments.take()),
@@ -238,8 +293,18 @@ impl Parent<'_> {
     fn watch(&self, step: Step, pid: Pid, region: Region, pipes: Pipes) -> RunRecord {
         let _statuses = ChildStatuses::keep();
         self.region.header().progress.store(now_ns(), Ordering::Release);
-        let timeout = Duration::from_millis(self.request.timeout_ms);
-        supervise_child(step, pid, region, pipes, timeout, None)
+        supervise_child(step, pid, region, pipes, self.patience(), None)
+    }
+
+    fn patience(&self) -> Patience {
+        let mut patience = Patience::of(&self.request);
+        // A body that takes its time here may wait as long in a child.
+        if let (Some(stall), Some(here)) = (patience.stall, self.slowest_here)
+            && Duration::from_micros(here) > stall / STALL_FACTOR
+        {
+            patience.stall = None;
+        }
+        patience
     }
 
     /// Runs test code: the fork server keeps the time meanwhile.
@@ -272,6 +337,8 @@ impl Parent<'_> {
                 failed: Some(End::Lost("the arguments are too large".into())),
                 ..SetupRecord::default()
             }),
+            // Without it the session is over, and nothing else is lost.
+            ParentRecord::Waiting(_) | ParentRecord::More(_) => return,
             ParentRecord::Child(run) => ParentRecord::Child(lost(run.step, reason())),
             ParentRecord::Here { segment, run } => {
                 ParentRecord::Here { segment: *segment, run: lost(run.step, reason()) }
@@ -324,18 +391,44 @@ impl Pipes {
     }
 }
 
+/// How long a child may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// In all.
+    pub timeout: Duration,
+    /// While it stands still, if that is limited.
+    pub stall: Option<Duration>,
+}
+
+/// A child that stands still for so many times what the body takes elsewhere does so because of how it was started.
+pub const STALL_FACTOR: u32 = 10;
+
+impl Patience {
+    /// As the request says.
+    pub fn of(request: &Request) -> Patience {
+        Patience {
+            timeout: Duration::from_millis(request.timeout_ms),
+            stall: request.stall_ms.map(Duration::from_millis),
+        }
+    }
+}
+
 /// Watches a child and puts together what it reported and what was seen of it.
 pub fn supervise_child(
     step: Step,
     pid: Pid,
     region: Region,
     pipes: Pipes,
-    timeout: Duration,
+    patience: Patience,
     client: Option<BorrowedFd<'_>>,
 ) -> RunRecord {
     let began = now_ns();
     let nonce = region.header().nonce.load(Ordering::Acquire);
-    let mut policy = ChildPolicy { deadline: began.saturating_add(timeout.as_nanos() as u64), client };
+    let mut policy = ChildPolicy {
+        deadline: began.saturating_add(patience.timeout.as_nanos() as u64),
+        stall: patience.stall.map_or(u64::MAX, |stall| stall.as_nanos() as u64),
+        client,
+    };
     let [stdout, stderr] = pipes.read();
     let ended = supervise(Watched { pid, stdout, stderr, leads_group: false }, &mut policy);
     let after_ms = (now_ns() - began) / 1_000_000;
@@ -349,6 +442,7 @@ pub fn supervise_child(
 
 struct ChildPolicy<'a> {
     deadline: u64,
+    stall: u64,
     client: Option<BorrowedFd<'a>>,
 }
 
@@ -359,6 +453,10 @@ impl Policy for ChildPolicy<'_> {
 
     fn runs_body(&self) -> bool {
         true
+    }
+
+    fn stall_limit_ns(&self) -> u64 {
+        self.stall
     }
 
     fn serve(&mut self, _: BorrowedFd<'_>, _: &mut Capture, _: &mut Capture) {}
@@ -372,8 +470,9 @@ impl Policy for ChildPolicy<'_> {
 /// ends with another status, has not come to its end.
 fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_ms: u64, pid: Pid) -> RunRecord {
     let end = match (ended.cut, ended.status) {
-        (Some(Cut::TimedOut), _) => Some(End::TimedOut { after_ms }),
-        (Some(Cut::Deadlocked(threads)), _) => Some(End::Deadlocked { after_ms, threads }),
+        (Some(Cut::TimedOut(standing)), _) => Some(End::TimedOut { after_ms, stalled: false, standing }),
+        (Some(Cut::Stalled(standing)), _) => Some(End::TimedOut { after_ms, stalled: true, standing }),
+        (Some(Cut::Deadlocked(standing)), _) => Some(End::Deadlocked { after_ms, standing }),
         (Some(Cut::ClientGone), _) => Some(End::Lost("the run was ended".into())),
         (None, Some(Status::Signaled(signal))) => Some(End::Signaled(signal)),
         (None, Some(Status::Exited(code))) if code != 0 || reported.is_none() => Some(End::Exited(code)),
@@ -419,6 +518,13 @@ pub fn lost(step: Step, reason: String) -> RunRecord {
 
 fn not_run(step: Step) -> RunRecord {
     RunRecord { end: End::NotRun, ..lost(step, String::new()) }
+}
+
+/// In a forked child, before it does anything else.
+fn put_back(item: &Item, clean: &Snapshot) {
+    match item {
+        Item::Memory(span) => clean.restore(span),
+    }
 }
 
 const SLOW_US: u64 = 1_000_000;

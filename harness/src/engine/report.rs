@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::case::TestCase;
-use crate::outcome::{Deadlock, Outcome, RunReport, TestReport, Verdict, WaitingThread};
+use crate::outcome::{Outcome, RunReport, TestReport, Verdict};
 use crate::value;
 
 use super::history::{Attempt, History, Place};
@@ -55,7 +55,8 @@ pub fn of_test(case: &TestCase, history: &History, judgement: Judgement, duratio
         siblings,
         differences: judgement.differences,
         causes: judgement.causes,
-        deadlock: deadlock(history),
+        explanation: None,
+        deadlock: None,
         ignore_reason: None,
         notes,
         duration_ms: duration.as_millis() as u64,
@@ -74,6 +75,7 @@ pub fn of_ignored(case: &TestCase) -> TestReport {
         siblings: BTreeMap::new(),
         differences: Vec::new(),
         causes: Vec::new(),
+        explanation: None,
         deadlock: None,
         ignore_reason: case.ignore.clone().filter(|reason| !reason.is_empty()),
         notes: Vec::new(),
@@ -124,7 +126,7 @@ fn outcome(end: &End, case: &TestCase) -> Outcome {
         },
         End::Exited(code) => Outcome::Exited { code },
         End::Signaled(signal) => Outcome::Signaled { signal: signal_name(signal) },
-        End::TimedOut { after_ms } => Outcome::TimedOut { after_ms },
+        End::TimedOut { after_ms, .. } => Outcome::TimedOut { after_ms },
         End::Deadlocked { after_ms, .. } => Outcome::Deadlocked { after_ms },
         End::Lost(reason) => Outcome::Lost { reason },
         End::NotRun => Outcome::Lost { reason: "not run".into() },
@@ -143,21 +145,4 @@ fn text(captured: &Captured) -> String {
         text.push_str(&String::from_utf8_lossy(&captured.tail.0));
     }
     text
-}
-
-fn deadlock(history: &History) -> Option<Deadlock> {
-    history.attempts.iter().find_map(|attempt| {
-        attempt.runs.iter().zip(attempt.places()).find_map(|(run, place)| match &run.end {
-            End::Deadlocked { after_ms, threads } => Some(Deadlock {
-                method: place.method,
-                after_ms: *after_ms,
-                waiting_on: None,
-                threads: threads
-                    .iter()
-                    .map(|wait| WaitingThread { name: wait.name.clone(), address: wait.address, stack: Vec::new() })
-                    .collect(),
-            }),
-            _ => None,
-        })
-    })
 }

@@ -16,6 +16,7 @@ use crate::outcome::TestReport;
 use crate::protocol::{FromBinary, PROTOCOL, Settings, ToBinary};
 use crate::sys;
 
+use super::analyser::Analyser;
 use super::judge::{Alone, judge};
 use super::selection::Selection;
 use super::servers::Servers;
@@ -39,6 +40,7 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     let servers = Arc::new(start_servers(chosen.len().min(threads), cases, &[]));
     let run = Run {
         cases,
+        analyser: Run::analyser(&settings, &servers),
         settings,
         servers: servers.clone(),
         stopped: Arc::default(),
@@ -56,8 +58,7 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     let arguments = Arguments { test_threads: Some(threads), ..selection.arguments };
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     drop(servers);
-    run.servers.close();
-    sys::tree::wait_for_children();
+    run.close();
     conclusion.exit()
 }
 
@@ -83,9 +84,11 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
         .collect();
     let threads = threads(&selection.arguments, &settings);
     let runs_all = settings.only.is_some();
+    let servers = Arc::new(start_servers(chosen.len().min(threads), cases, &private));
     let run = Run {
         cases,
-        servers: Arc::new(start_servers(chosen.len().min(threads), cases, &private)),
+        analyser: Run::analyser(&settings, &servers),
+        servers,
         settings,
         stopped: Arc::default(),
         alone: Arc::new(Alone::new(threads)),
@@ -131,8 +134,7 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
     let arguments = Arguments { test_threads: Some(threads), quiet: true, ..Arguments::default() };
     // Its conclusion is about its own trials, which all pass: the messages say what came of the tests.
     let _ = libtest_mimic::run(&arguments, trials.collect());
-    run.servers.close();
-    sys::tree::wait_for_children();
+    run.close();
     let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = tell(&mut writer, &FromBinary::Done);
     process::exit(0)
@@ -148,12 +150,26 @@ struct Run {
     servers: Arc<Servers>,
     stopped: Arc<AtomicBool>,
     alone: Arc<Alone>,
+    analyser: Arc<Mutex<Analyser>>,
 }
 
 impl Run {
+    fn analyser(settings: &Settings, servers: &Arc<Servers>) -> Arc<Mutex<Analyser>> {
+        let servers = servers.clone();
+        Arc::new(Mutex::new(Analyser::new(settings.analyser.clone(), move |pid| servers.protect(pid))))
+    }
+
+    /// Ends all processes of ours.
+    fn close(&self) {
+        self.servers.close();
+        self.analyser.lock().unwrap_or_else(PoisonError::into_inner).close();
+        sys::tree::wait_for_children();
+    }
+
     /// `None` where the run was stopped meanwhile.
     fn judge(&self, index: usize) -> Option<TestReport> {
-        let report = judge(index, &self.cases[index], &self.settings, &self.alone, |request| self.servers.run(request));
+        let report =
+            judge(index, &self.cases[index], &self.settings, &self.alone, &mut self.servers.lease(), &self.analyser);
         let ended = self.stopped.load(Ordering::Acquire) && !self.settings.fail_fast;
         (!ended).then_some(report)
     }

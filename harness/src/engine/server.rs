@@ -28,8 +28,8 @@ use crate::{StartMethod, value};
 use super::body;
 use super::capture::Capture;
 use super::child;
-use super::messages::{Captured, End, ParentRecord, Reply, Request, RunRecord, SetupRecord, Step};
-use super::parent::{self, CHILD_CAPACITY, Pipes, ask, lost, nonce, supervise_child};
+use super::messages::{Captured, End, ParentRecord, Reply, Request, RunRecord, Session, SetupRecord, Step, Waiting};
+use super::parent::{self, CHILD_CAPACITY, Patience, Pipes, ask, lost, nonce, supervise_child};
 use super::supervise::{Cut, Ended, Policy, Watched, supervise};
 
 /// Bytes that the reports of a parent may have.
@@ -97,18 +97,24 @@ impl Client {
 /// The main function of a server. Ends when the client hangs up.
 pub fn serve(client: OwnedFd, cases: &'static [TestCase]) -> ! {
     let Ok(mut server) = Server::new(client) else { sys::end::silently(1) };
-    while let Ok(message) = receive(&mut server.socket) {
-        let reply = match value::from_tokens::<Request>(&message) {
-            Ok(request) => server.run(request, cases),
-            Err(_) => break,
+    let mut next = server.receive();
+    while let Some(request) = next {
+        next = match server.run(request, cases) {
+            Done::Replied(reply) if server.reply(&reply) => server.receive(),
+            Done::Replied(_) => None,
+            Done::Next(request) => request,
         };
-        let sent = value::to_tokens(&reply).map_err(std::io::Error::other);
-        if sent.and_then(|tokens| send(&mut server.socket, &tokens)).is_err() {
-            break;
-        }
     }
     sys::tree::kill_all_children(&[]);
     sys::end::silently(0)
+}
+
+/// How a request ended.
+enum Done {
+    /// This is still to be told.
+    Replied(Reply),
+    /// It was the last of a session, after which the client asked for this, or hung up.
+    Next(Option<Request>),
 }
 
 struct Server {
@@ -139,14 +145,27 @@ impl Server {
         Ok(Server { socket: client.into(), bell, mask, region, listener: Listener::current() })
     }
 
-    fn run(&mut self, request: Request, cases: &'static [TestCase]) -> Reply {
+    fn receive(&self) -> Option<Request> {
+        value::from_tokens(&receive(&mut &self.socket).ok()?).ok()
+    }
+
+    /// Whether the client could be told.
+    fn reply(&self, reply: &Reply) -> bool {
+        value::to_tokens(reply).is_ok_and(|tokens| send(&mut &self.socket, &tokens).is_ok())
+    }
+
+    fn run(&mut self, request: Request, cases: &'static [TestCase]) -> Done {
+        let failed = |reason: &str| Done::Replied(failed(&request, reason));
+        if request.session == Session::Continue {
+            return failed("the parent is gone");
+        }
         let Some(case) = cases.get(request.case as usize).filter(|case| case.name == request.name) else {
-            return failed(&request, "the test is not in this binary");
+            return failed("the test is not in this binary");
         };
         self.region.reset(nonce());
         let pipes = match Pipes::both() {
             Ok(pipes) => pipes,
-            Err(error) => return failed(&request, &format!("cannot prepare a parent: {}", error.desc())),
+            Err(error) => return failed(&format!("cannot prepare a parent: {}", error.desc())),
         };
         let pid = match fork() {
             Ok(Fork::Parent { child }) => child,
@@ -155,33 +174,39 @@ impl Server {
                 pipes.enter();
                 parent::main(case, &request, &self.region, self.listener)
             }
-            Err(error) => return failed(&request, &format!("cannot fork: {}", error.desc())),
+            Err(error) => return failed(&format!("cannot fork: {}", error.desc())),
         };
-        let mut reply = self.watch(case, &request, pid, pipes);
+        let mut done = self.watch(case, request, pid, pipes);
         if sys::tree::has_children() {
-            reply.strays = sys::tree::kill_all_children(&[]) as u32;
+            let strays = sys::tree::kill_all_children(&[]) as u32;
+            if let Done::Replied(reply) = &mut done {
+                reply.strays = strays;
+            }
         }
         self.region.trim(1 << 20);
-        reply
+        done
     }
 
-    fn watch(&self, case: &'static TestCase, request: &Request, pid: Pid, pipes: Pipes) -> Reply {
+    fn watch(&self, case: &'static TestCase, request: Request, pid: Pid, pipes: Pipes) -> Done {
         let [stdout, stderr] = pipes.read();
         let mut policy = ParentPolicy {
             server: self,
             case,
+            steps: request.steps.clone(),
             request,
             parent: pid,
             began: now_ns(),
             finished: None,
             answered: 0,
             segments: Vec::new(),
-            children: VecDeque::new(),
+            children: Vec::new(),
+            told: 0,
+            next: None,
         };
-        let ended = supervise(Watched { pid, stdout, stderr, leads_group: true }, &mut policy);
-        match ended {
-            Ok(ended) => policy.finish(ended),
-            Err(error) => failed(request, &format!("cannot watch the parent: {}", error.desc())),
+        match supervise(Watched { pid, stdout, stderr, leads_group: true }, &mut policy) {
+            Ok(_) if policy.next.is_some() => Done::Next(policy.next.flatten()),
+            Ok(ended) => Done::Replied(policy.told_now(Some(ended))),
+            Err(error) => Done::Replied(failed(&policy.request, &format!("cannot watch the parent: {}", error.desc()))),
         }
     }
 
@@ -204,7 +229,10 @@ fn close(descriptors: &[BorrowedFd<'_>]) {
 struct ParentPolicy<'a> {
     server: &'a Server,
     case: &'static TestCase,
-    request: &'a Request,
+    /// The last one.
+    request: Request,
+    /// Those of all requests of the session.
+    steps: Vec<Step>,
     parent: Pid,
     began: u64,
     /// When the parent was first seen to have reported all.
@@ -213,7 +241,11 @@ struct ParentPolicy<'a> {
     /// What the parent wrote, cut at each boundary that it asked for.
     segments: Vec<(Captured, Captured)>,
     /// Runs of `forkserver` children, in the order of their steps.
-    children: VecDeque<RunRecord>,
+    children: Vec<RunRecord>,
+    /// How many runs the client has been told of.
+    told: usize,
+    /// The session is over: what the client wants next, `None` if nothing more.
+    next: Option<Option<Request>>,
 }
 
 impl Policy for ParentPolicy<'_> {
@@ -241,10 +273,14 @@ impl Policy for ParentPolicy<'_> {
         match request {
             ask::BOUNDARY => self.segments.push((stdout.cut(), stderr.cut())),
             // Each child that is asked for is one of the steps; more than that is not a parent of ours.
-            ask::CHILD if self.answered < 2 * self.request.steps.len() as u32 + 2 => {
+            ask::CHILD if self.answered < 4 * self.steps.len() as u32 + 4 => {
                 let watched = [Some(handle), stdout.fd(), stderr.fd()];
                 let run = self.forkserver_child(&watched.into_iter().flatten().collect::<Vec<_>>());
-                self.children.push_back(run);
+                self.children.push(run);
+            }
+            ask::MORE if self.request.session != Session::Single && self.next.is_none() => {
+                self.segments.push((stdout.cut(), stderr.cut()));
+                self.go_on();
             }
             _ => return,
         }
@@ -264,6 +300,25 @@ impl Policy for ParentPolicy<'_> {
 }
 
 impl ParentPolicy<'_> {
+    /// Tells the client what has been done, and the parent what the client wants next.
+    fn go_on(&mut self) {
+        let reply = self.told_now(None);
+        let next = self.server.reply(&reply).then(|| self.server.receive()).flatten();
+        match next {
+            Some(request) if request.session == Session::Continue => {
+                let more = value::to_tokens(&ParentRecord::More(request.clone()));
+                if more.is_ok_and(|tokens| self.server.region.append(&tokens)) {
+                    self.steps.extend(&request.steps);
+                    self.request = request;
+                } else {
+                    // The parent finds no request and ends, which is its answer to this one.
+                    self.request.session = Session::Single;
+                }
+            }
+            next => self.next = Some(next),
+        }
+    }
+
     /// Makes and watches it. It keeps nothing of `watched`, through which the server watches the parent.
     fn forkserver_child(&self, watched: &[BorrowedFd<'_>]) -> RunRecord {
         let step = Step::Child(StartMethod::ForkServer);
@@ -290,8 +345,7 @@ impl ParentPolicy<'_> {
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
         self.server.region.inherit(true);
-        let timeout = Duration::from_millis(self.request.timeout_ms);
-        supervise_child(step, pid, region, pipes, timeout, Some(self.server.socket.as_fd()))
+        supervise_child(step, pid, region, pipes, Patience::of(&self.request), Some(self.server.socket.as_fd()))
     }
 
     fn records(&self) -> Vec<ParentRecord> {
@@ -306,13 +360,14 @@ impl ParentPolicy<'_> {
         })
     }
 
-    /// Puts together what the parent reported, the children that were made for it, and how it ended.
-    fn finish(mut self, ended: Ended) -> Reply {
-        let after_ms = (now_ns() - self.began) / 1_000_000;
+    /// What the client does not know yet: what the parent reported, the children that were made for it, and how it
+    /// ended, if it has.
+    fn told_now(&mut self, ended: Option<Ended>) -> Reply {
         let complete = self.server.region.is_complete(self.server.region.header().nonce.load(Ordering::Acquire));
         let reached = self.server.region.header().step.load(Ordering::Acquire);
-        let in_body = self.runs_body();
-        self.segments.push((ended.stdout.clone(), ended.stderr.clone()));
+        if let Some(ended) = &ended {
+            self.segments.push((ended.stdout.clone(), ended.stderr.clone()));
+        }
         let mut reply = Reply::default();
         let mut runs = VecDeque::new();
         for record in self.records() {
@@ -323,21 +378,29 @@ impl ParentPolicy<'_> {
                     (run.stdout, run.stderr) = self.segments.get(segment as usize).cloned().unwrap_or_default();
                     runs.push_back(run);
                 }
+                ParentRecord::Waiting(waiting) if ended.is_none() => {
+                    let server = std::process::id() as i32;
+                    reply.waiting = Some(Waiting { server, clean: sys::memory::layout(), ..waiting });
+                }
+                ParentRecord::Waiting(_) | ParentRecord::More(_) => {}
             }
         }
-        if self.case.is_attached() && reply.setup.is_none() {
-            let failed = Some(interrupted(Step::Parent, &ended, in_body, after_ms, self.parent).end);
+        if self.case.is_attached()
+            && reply.setup.is_none()
+            && let Some(ended) = &ended
+        {
+            let failed = Some(self.interrupted(Step::Parent, ended).end);
             reply.setup = Some(SetupRecord { failed, ..SetupRecord::default() });
             return reply;
         }
-        let mut children = std::mem::take(&mut self.children);
-        for (index, step) in self.request.steps.iter().enumerate() {
+        let mut children = VecDeque::from(self.children.clone());
+        for (index, step) in self.steps.iter().enumerate() {
             let kept = if *step == Step::Child(StartMethod::ForkServer) { &mut children } else { &mut runs };
             let Some(run) = kept.pop_front() else {
-                if index as u32 == reached && !complete {
-                    let mut run = interrupted(*step, &ended, in_body, after_ms, self.parent);
+                if let Some(ended) = ended.as_ref().filter(|_| index as u32 == reached && !complete) {
+                    let mut run = self.interrupted(*step, ended);
                     if *step == Step::Parent {
-                        (run.stdout, run.stderr) = self.segments.pop().unwrap_or_default();
+                        (run.stdout, run.stderr) = self.segments.last().cloned().unwrap_or_default();
                     }
                     reply.runs.push(run);
                 }
@@ -345,16 +408,24 @@ impl ParentPolicy<'_> {
             };
             reply.runs.push(run);
         }
+        reply.runs.drain(..self.told.min(reply.runs.len()));
+        self.told += reply.runs.len();
         reply
+    }
+
+    fn interrupted(&self, step: Step, ended: &Ended) -> RunRecord {
+        interrupted(step, ended, self.runs_body(), (now_ns() - self.began) / 1_000_000, self.parent)
     }
 }
 
 /// The run that a parent was at when it ended.
 fn interrupted(step: Step, ended: &Ended, in_body: bool, after_ms: u64, pid: Pid) -> RunRecord {
     let end = match (&ended.cut, ended.status) {
-        (Some(Cut::TimedOut), _) if in_body => End::TimedOut { after_ms },
-        (Some(Cut::TimedOut), _) => End::Lost("the parent made no progress".into()),
-        (Some(Cut::Deadlocked(threads)), _) => End::Deadlocked { after_ms, threads: threads.clone() },
+        (Some(Cut::TimedOut(standing) | Cut::Stalled(standing)), _) if in_body => {
+            End::TimedOut { after_ms, stalled: false, standing: standing.clone() }
+        }
+        (Some(Cut::TimedOut(_) | Cut::Stalled(_)), _) => End::Lost("the parent made no progress".into()),
+        (Some(Cut::Deadlocked(standing)), _) => End::Deadlocked { after_ms, standing: standing.clone() },
         (Some(Cut::ClientGone), _) => End::Lost("the run was ended".into()),
         (None, Some(Status::Signaled(signal))) if in_body => End::Signaled(signal),
         (None, Some(Status::Exited(code))) if in_body => End::Exited(code),
@@ -378,14 +449,14 @@ fn failed(request: &Request, reason: &str) -> Reply {
     }
 }
 
-fn send(socket: &mut UnixStream, message: &[u8]) -> std::io::Result<()> {
+fn send(socket: &mut impl Write, message: &[u8]) -> std::io::Result<()> {
     let mut frame = Vec::with_capacity(message.len() + 8);
     frame.extend_from_slice(&(message.len() as u64).to_le_bytes());
     frame.extend_from_slice(message);
     socket.write_all(&frame)
 }
 
-fn receive(socket: &mut UnixStream) -> std::io::Result<Vec<u8>> {
+fn receive(socket: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut length = [0; 8];
     socket.read_exact(&mut length)?;
     let length = u64::from_le_bytes(length);

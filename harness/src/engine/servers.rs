@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use crate::case::TestCase;
 use crate::sys;
 
+use super::judge::Serve;
 use super::messages::{Reply, Request};
 use super::server::Client;
 
@@ -23,6 +24,8 @@ struct State {
     idle: Vec<Client>,
     /// Of all servers, busy or not.
     all: Vec<(Pid, UnixStream)>,
+    /// Other children, which are no orphans.
+    protected: Vec<Pid>,
     closed: bool,
 }
 
@@ -40,26 +43,17 @@ impl Servers {
             idle.push(server);
         }
         let all = idle.iter().filter_map(|client| Some((client.pid, client.handle()?))).collect();
-        Ok(Servers { state: Mutex::new(State { idle, all, closed: false }) })
+        Ok(Servers { state: Mutex::new(State { idle, all, protected: Vec::new(), closed: false }) })
     }
 
-    /// Has the steps run by an idle server. An error means that the server was lost on the way; another one takes its
-    /// place.
-    pub fn run(&self, request: &Request) -> io::Result<Reply> {
-        // Not in the `match`, which would keep the lock until its end.
-        let idle = self.lock().idle.pop();
-        let mut client = match idle {
-            Some(client) => client,
-            None => self.replace(None)?,
-        };
-        let reply = client.run(request);
-        if reply.is_ok() {
-            self.lock().idle.push(client);
-        } else {
-            let replacement = self.replace(Some(client.pid))?;
-            self.lock().idle.push(replacement);
-        }
-        reply
+    /// A server for all attempts of one test.
+    pub fn lease(&self) -> Lease<'_> {
+        Lease { servers: self, client: self.lock().idle.pop() }
+    }
+
+    /// Leaves another child of this process alone.
+    pub fn protect(&self, pid: Pid) {
+        self.lock().protected.push(pid);
     }
 
     /// Ends all servers and what they run. Nothing can be run any more.
@@ -76,7 +70,7 @@ impl Servers {
         // Held throughout, so that a server that is being started is never taken for an orphan.
         let mut state = self.lock();
         state.all.retain(|(pid, _)| Some(*pid) != dead);
-        let alive: Vec<Pid> = state.all.iter().map(|(pid, _)| *pid).collect();
+        let alive: Vec<Pid> = state.all.iter().map(|(pid, _)| *pid).chain(state.protected.iter().copied()).collect();
         sys::tree::kill_all_children(&alive);
         if state.closed {
             return Err(io::Error::other("the run was ended"));
@@ -88,6 +82,36 @@ impl Servers {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The use of one server. It goes back when this is dropped.
+pub struct Lease<'a> {
+    servers: &'a Servers,
+    /// `None` where there is none yet.
+    client: Option<Client>,
+}
+
+impl Serve for Lease<'_> {
+    /// An error means that the server was lost on the way; another one takes its place.
+    fn serve(&mut self, request: &Request) -> io::Result<Reply> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(self.servers.replace(None)?),
+        };
+        let reply = client.run(request);
+        if reply.is_err() {
+            let dead = client.pid;
+            self.client = None;
+            self.client = Some(self.servers.replace(Some(dead))?);
+        }
+        reply
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.servers.lock().idle.extend(self.client.take());
     }
 }
 

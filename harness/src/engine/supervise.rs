@@ -13,8 +13,9 @@ use crate::sys;
 use crate::sys::tree::Status;
 
 use super::capture::Capture;
-use super::deadlock::{self, Proof};
-use super::messages::{Captured, ThreadWait};
+use super::deadlock::{self, Finding, Proof};
+use super::messages::{Captured, Standing};
+use super::standing;
 
 /// The process and the streams that are drained.
 pub struct Watched {
@@ -34,6 +35,10 @@ pub trait Policy {
     fn deadline_ns(&self) -> u64;
     /// Whether it runs a body now, so that a deadlock would be the body's.
     fn runs_body(&self) -> bool;
+    /// How long it may stand still, in nanoseconds, before it is killed.
+    fn stall_limit_ns(&self) -> u64 {
+        u64::MAX
+    }
     /// Called whenever the watcher wakes; may take a while. `stdout` and `stderr` have been drained. Through `handle`
     /// the process is watched.
     fn serve(&mut self, handle: BorrowedFd<'_>, stdout: &mut Capture, stderr: &mut Capture);
@@ -62,9 +67,11 @@ pub struct Ended {
 /// Why a process was killed by its watcher.
 pub enum Cut {
     /// The deadline passed.
-    TimedOut,
+    TimedOut(Standing),
+    /// It stood still for too long.
+    Stalled(Standing),
     /// It would never have gone on.
-    Deadlocked(Vec<ThreadWait>),
+    Deadlocked(Standing),
     /// Nobody wants the result any more.
     ClientGone,
 }
@@ -103,14 +110,17 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
         if events.client_gone {
             cut = Some(Cut::ClientGone);
         } else if now >= policy.deadline_ns() {
-            cut = Some(Cut::TimedOut);
+            cut = Some(Cut::TimedOut(standing::of(pid)));
         } else if now >= next_look {
             next_look = now + interval;
-            match policy.runs_body().then(|| proof.look(pid)) {
-                // Looked at again: the body may have ended meanwhile.
-                Some(Some(threads)) if policy.runs_body() => cut = Some(Cut::Deadlocked(threads)),
-                Some(_) => {}
-                None => proof = Proof::default(),
+            let finding = if policy.runs_body() { proof.look(pid, now) } else { Finding::Moves };
+            // Looked at again: the body may have ended meanwhile.
+            if !policy.runs_body() {
+                proof = Proof::default();
+            } else if finding == Finding::Deadlocked {
+                cut = Some(Cut::Deadlocked(standing::of(pid)));
+            } else if matches!(finding, Finding::Stalls(time) if time >= policy.stall_limit_ns()) {
+                cut = Some(Cut::Stalled(standing::of(pid)));
             }
         }
         if cut.is_some() {

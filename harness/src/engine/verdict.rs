@@ -382,10 +382,9 @@ impl Findings<'_> {
         self.causes.push(Cause {
             kind: "argument".into(),
             name,
-            file: None,
-            line: None,
             proven: true,
             methods: self.terms.methods.iter().copied().filter(|method| *method != StartMethod::Fork).collect(),
+            ..Cause::default()
         });
         let places: Vec<&str> =
             explained.iter().map(|path| if path.is_empty() { "the result" } else { path }).collect();

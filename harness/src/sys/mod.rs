@@ -10,6 +10,7 @@ pub mod environment;
 pub mod exec;
 pub mod fork;
 pub mod futex;
+pub mod memory;
 pub mod note;
 pub mod pidfd;
 pub mod received;

@@ -27,6 +27,20 @@ pub fn thread_count() -> Option<u64> {
     (stat.st_nlink as u64).checked_sub(2)
 }
 
+/// The names of the threads of this process, without the first and the calling one. Empty without `/proc`.
+pub fn other_threads() -> Vec<String> {
+    let ours = [std::process::id() as i32, thread_id()];
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let others = threads.filter(|thread| {
+        thread.file_name().to_str().and_then(|id| id.parse().ok()).is_none_or(|id| !ours.contains(&id))
+    });
+    let mut names: Vec<String> = others
+        .filter_map(|thread| Some(std::fs::read_to_string(thread.path().join("comm")).ok()?.trim_end().to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
 /// The calling thread's id.
 pub fn thread_id() -> i32 {
     nix::unistd::gettid().as_raw()

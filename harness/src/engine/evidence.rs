@@ -1,0 +1,206 @@
+//! What explains a report: where a hung process stood, which threads it lacks, what kind of defect this is.
+
+use crate::analysis::{Frame, Origin, Storage};
+use crate::outcome::{Cause, Deadlock, Explanation, Outcome, TestReport, Verdict, WaitingThread};
+use crate::{Lint, StartMethod};
+
+use super::analyser::Analyser;
+use super::history::{History, Place};
+use super::messages::{At, End, Standing, ThreadState, Waiting};
+
+/// Fills in what the report does not say yet. `parent` is one from which children were forked, where that is known.
+pub fn explain(report: &mut TestReport, history: &History, parent: Option<&Waiting>, analyser: &mut Analyser) {
+    let missing = parent.map(|parent| parent.threads.clone()).unwrap_or_default();
+    if let Some((place, after_ms, standing)) = hung(history) {
+        let deadlocked = is_deadlock(standing);
+        let stacks = analyser.stacks(standing).unwrap_or_default();
+        let mut stacks = stacks.into_iter();
+        let mut threads: Vec<(&ThreadState, Vec<Frame>)> = standing
+            .threads
+            .iter()
+            .map(|thread| (thread, thread.dump.as_ref().and_then(|_| stacks.next()).unwrap_or_default()))
+            .collect();
+        threads.sort_by_key(|(thread, _)| !is_body(thread, &report.name));
+        if deadlocked {
+            // The first thread of the process, which waits for that of the body, is ours.
+            threads.retain(|(thread, _)| {
+                place.method == Some(StartMethod::Fork)
+                    || is_body(thread, &report.name)
+                    || !is_parked_first(thread, standing)
+            });
+            let address = threads.first().map(|(thread, _)| address(thread)).unwrap_or_default();
+            let inherited = parent.filter(|_| place.method == Some(StartMethod::Fork));
+            let variable = inherited.and_then(|parent| analyser.variable_at(address, parent.warm));
+            let variable = variable.filter(|variable| variable.span.storage == Storage::Static);
+            report.deadlock = Some(Deadlock {
+                method: place.method,
+                after_ms,
+                waiting_on: variable.map(|variable| variable.name).or_else(|| waits_in(&threads.first()?.1)),
+                threads: threads.iter().map(|(thread, frames)| waiting_thread(thread, frames)).collect(),
+                missing_threads: if inherited.is_some() { missing.clone() } else { Vec::new() },
+            });
+        } else {
+            report.notes.extend(threads.iter().map(|(thread, frames)| describe(place, thread, frames)));
+            report.notes.extend(describe_missing(&missing));
+        }
+    }
+    report.explanation = kind(report, history, &missing, parent);
+}
+
+/// A run that was ended because it hung: a forked child rather than another.
+fn hung(history: &History) -> Option<(Place, u64, &Standing)> {
+    let runs = history.attempts.iter().flat_map(|attempt| attempt.runs.iter().zip(attempt.places()));
+    let mut hung: Vec<_> = runs
+        .filter_map(|(run, place)| match &run.end {
+            End::Deadlocked { after_ms, standing } | End::TimedOut { after_ms, standing, .. } => {
+                Some((place, *after_ms, standing))
+            }
+            _ => None,
+        })
+        .collect();
+    hung.sort_by_key(|(place, _, standing)| (!is_deadlock(standing), place.method != Some(StartMethod::Fork)));
+    hung.into_iter().next()
+}
+
+fn is_deadlock(standing: &Standing) -> bool {
+    let forever = |thread: &ThreadState| matches!(thread.at, At::Futex { private: true, timed: false, .. });
+    !standing.threads.is_empty() && standing.threads.iter().all(forever)
+}
+
+/// The system keeps 15 bytes of a name.
+fn is_body(thread: &ThreadState, test: &str) -> bool {
+    let cut = test.char_indices().map(|(at, _)| at).take_while(|at| *at <= 15).last().unwrap_or(0);
+    let cut = if test.len() <= 15 { test.len() } else { cut };
+    thread.name == test[..cut]
+}
+
+fn is_parked_first(thread: &ThreadState, standing: &Standing) -> bool {
+    standing.threads.first().is_some_and(|first| std::ptr::eq(first, thread))
+}
+
+fn address(thread: &ThreadState) -> u64 {
+    match thread.at {
+        At::Futex { address, .. } => address,
+        _ => 0,
+    }
+}
+
+fn waiting_thread(thread: &ThreadState, frames: &[Frame]) -> WaitingThread {
+    WaitingThread { name: thread.name.clone(), address: address(thread), stack: frames.iter().map(line).collect() }
+}
+
+/// `function at file:line`.
+fn line(frame: &Frame) -> String {
+    match (&frame.file, frame.line) {
+        (Some(file), Some(line)) => format!("{} at {file}:{line}", frame.function),
+        (Some(file), None) => format!("{} in {file}", frame.function),
+        _ => frame.function.clone(),
+    }
+}
+
+/// The innermost function that is not the standard library's own: what it waits in.
+fn waits_in(frames: &[Frame]) -> Option<String> {
+    let outside = |frame: &&Frame| matches!(frame.origin, Origin::Workspace | Origin::Dependency);
+    frames.iter().find(outside).map(|frame| frame.function.clone())
+}
+
+/// A thread of a process whose time was up.
+fn describe(place: Place, thread: &ThreadState, frames: &[Frame]) -> String {
+    let doing = match thread.at {
+        At::Running => "runs: it may spin".to_owned(),
+        At::Futex { timed: true, .. } => "waits for another thread, with a time limit".to_owned(),
+        At::Futex { .. } => "waits for another thread or process".to_owned(),
+        At::Call(number) => format!("waits in `{}`", call_name(number)),
+        At::Unknown => "does what could not be read".to_owned(),
+    };
+    let inside = waits_in(frames).map(|function| format!(", in {function}")).unwrap_or_default();
+    format!("{}: the thread `{}` {doing}{inside}", place.label(), thread.name)
+}
+
+fn describe_missing(missing: &[String]) -> Option<String> {
+    let mut counted: Vec<(&str, usize)> = Vec::new();
+    for name in missing {
+        match counted.iter_mut().find(|(known, _)| known == name) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((name, 1)),
+        }
+    }
+    let names: Vec<String> = counted
+        .into_iter()
+        .map(|(name, count)| if count > 1 { format!("`{name}` ({count} times)") } else { format!("`{name}`") })
+        .collect();
+    (!names.is_empty()).then(|| format!("threads of the parent do not exist in a forked child: {}", names.join(", ")))
+}
+
+/// Calls in which a process may wait for long.
+fn call_name(number: i64) -> String {
+    use nix::libc;
+    #[rustfmt::skip]
+    let known = [
+        (libc::SYS_read, "read"), (libc::SYS_write, "write"), (libc::SYS_readv, "readv"), (libc::SYS_writev, "writev"),
+        (libc::SYS_ppoll, "ppoll"), (libc::SYS_pselect6, "pselect"), (libc::SYS_epoll_pwait, "epoll_wait"),
+        (libc::SYS_futex, "futex"), (libc::SYS_nanosleep, "nanosleep"), (libc::SYS_clock_nanosleep, "clock_nanosleep"),
+        (libc::SYS_accept, "accept"), (libc::SYS_accept4, "accept"), (libc::SYS_connect, "connect"),
+        (libc::SYS_recvfrom, "recv"), (libc::SYS_recvmsg, "recvmsg"), (libc::SYS_sendto, "send"),
+        (libc::SYS_sendmsg, "sendmsg"), (libc::SYS_wait4, "waitpid"), (libc::SYS_waitid, "waitid"),
+        (libc::SYS_flock, "flock"), (libc::SYS_fcntl, "fcntl"), (libc::SYS_fsync, "fsync"),
+        (libc::SYS_rt_sigtimedwait, "sigtimedwait"), (libc::SYS_rt_sigsuspend, "sigsuspend"),
+        #[cfg(target_arch = "x86_64")] (libc::SYS_poll, "poll"),
+        #[cfg(target_arch = "x86_64")] (libc::SYS_select, "select"),
+        #[cfg(target_arch = "x86_64")] (libc::SYS_epoll_wait, "epoll_wait"),
+        #[cfg(target_arch = "x86_64")] (libc::SYS_pause, "pause"),
+    ];
+    known.iter().find(|(known, _)| *known == number).map_or(format!("system call {number}"), |(_, name)| (*name).into())
+}
+
+/// What kind of defect the evidence shows.
+fn kind(report: &TestReport, history: &History, missing: &[String], parent: Option<&Waiting>) -> Option<Explanation> {
+    let has = |lint: Lint| report.differences.iter().any(|difference| difference.lint == lint);
+    let proven: Vec<&Cause> = report.causes.iter().filter(|cause| cause.proven).collect();
+    if !(report.verdict == Verdict::Diverge || has(Lint::Once)) || report.differences.is_empty() {
+        return None;
+    }
+    let of = |method: StartMethod, index| history.first().at(Place { method: Some(method), index });
+    let passed = |method, index| of(method, index).map(|(_, facets)| facets.passed);
+    let fork_fails = [0, 1].into_iter().any(|index| passed(StartMethod::Fork, index) == Some(false));
+    let fresh_fails = passed(StartMethod::Spawn, 0).or(passed(StartMethod::ForkServer, 0)) == Some(false);
+    let forked_hang = matches!(
+        report.outcomes.get("fork").map(|run| &run.outcome),
+        Some(Outcome::Deadlocked { .. } | Outcome::TimedOut { .. })
+    );
+    // A number in the text of a value, as a whole.
+    let is_pid = |text: &str| {
+        let pid = parent.map(|parent| parent.parent.to_string());
+        text.split(|c: char| !c.is_alphanumeric()).any(|word| Some(word) == pid.as_deref())
+    };
+    if has(Lint::Argument) || proven.iter().any(|cause| cause.kind == "argument") {
+        return Some(Explanation::ChangedArgument);
+    }
+    if has(Lint::Random) {
+        return Some(Explanation::DuplicatedRandom);
+    }
+    if proven.iter().any(|cause| cause.after.as_deref().is_some_and(is_pid)) {
+        return Some(Explanation::CachedPid);
+    }
+    if fork_fails && !fresh_fails && (forked_hang || !has(Lint::Once)) && !missing.is_empty() {
+        return Some(Explanation::DeadThreads);
+    }
+    if forked_hang {
+        return Some(Explanation::HeldLock);
+    }
+    if has(Lint::Once) {
+        return Some(Explanation::OneTimeInit);
+    }
+    if proven.iter().any(|cause| cause.kind == "stdio") {
+        return Some(Explanation::DoubleFlush);
+    }
+    if fork_fails && !fresh_fails && passed(StartMethod::Fork, 0) == Some(true) {
+        // Only the second sibling fails: both have taken the same thing.
+        let random = proven.iter().any(|cause| cause.kind == "thread-local");
+        return Some(if random { Explanation::DuplicatedRandom } else { Explanation::DoubleFlush });
+    }
+    if !fork_fails && fresh_fails {
+        return Some(Explanation::LostState);
+    }
+    None
+}

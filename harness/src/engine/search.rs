@@ -1,0 +1,239 @@
+//! The search for the cause of a difference: what the parent has changed since it was clean is put back in forked
+//! children, until the least of it is found that makes the difference.
+
+use std::time::{Duration, Instant};
+
+use crate::StartMethod;
+use crate::analysis::{Origin, Storage, Variable};
+use crate::case::TestCase;
+use crate::outcome::Cause;
+
+use super::analyser::Analyser;
+use super::facets::Facets;
+use super::goal::Goal;
+use super::judge::{Serve, Terms};
+use super::messages::{Item, Reply, Request, Session, Step, Waiting};
+use super::minimise::{NotFound, minimise};
+
+/// What was found, and what was not.
+#[derive(Default)]
+pub struct Found {
+    /// The least set that makes the difference; where none was found, what is likely.
+    pub causes: Vec<Cause>,
+    /// What else a reader should know.
+    pub notes: Vec<String>,
+    /// The parent as it was before its children were forked.
+    pub parent: Option<Waiting>,
+}
+
+/// What is tried again and again.
+pub struct Experiment<'a> {
+    /// The test's place in the list.
+    pub index: usize,
+    /// The test.
+    pub case: &'a TestCase,
+    /// What is in force for it.
+    pub terms: &'a Terms,
+    /// What is to be reached.
+    pub goal: &'a Goal,
+    /// For each run of the body.
+    pub timeout: Duration,
+}
+
+/// How many variables are named where none is proven.
+const SUSPECTS: usize = 5;
+
+/// Looks for what makes forked children differ from fresh processes.
+pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &mut Analyser) -> Found {
+    let mut found = Found::default();
+    let (time, children) = experiment.terms.budget();
+    let end = Instant::now() + time;
+    let mut laboratory = Laboratory { experiment, server, waiting: None, end, children_left: children };
+    let Some(waiting) = laboratory.open() else {
+        found.notes.push("the cause was not searched: a fresh parent did not come to where children are forked".into());
+        return found;
+    };
+    found.parent = Some(waiting.clone());
+    let candidates = match analyser.variables(&waiting.changed) {
+        Ok(variables) => group(variables),
+        Err(reason) => {
+            found.notes.push(format!("the cause was not searched: {reason}"));
+            return found;
+        }
+    };
+    let items =
+        |set: &[usize]| -> Vec<Item> { set.iter().flat_map(|candidate| candidates[*candidate].items()).collect() };
+    // What is left to be put back when nothing is: the difference itself.
+    match laboratory.reaches(&[]) {
+        Some(false) => {}
+        Some(true) => {
+            found.notes.push("the cause was not searched: a forked child of one more parent did not differ".into());
+            return found;
+        }
+        None => return found,
+    }
+    let least = minimise(candidates.len(), |set| laboratory.reaches(&items(set)));
+    let proven = match &least {
+        // Once more, with a fresh parent: without the items the difference is there, with them it is not.
+        Ok(set) => {
+            laboratory.waiting = None;
+            let again = (laboratory.reaches(&[]), laboratory.reaches(&items(set)));
+            again == (Some(false), Some(true))
+        }
+        Err(_) => false,
+    };
+    let named: Vec<&Candidate> = match &least {
+        Ok(set) => set.iter().map(|candidate| &candidates[*candidate]).collect(),
+        Err(_) => candidates.iter().filter(|candidate| candidate.is_suspicious()).take(SUSPECTS).collect(),
+    };
+    let spans = named.iter().map(|candidate| candidate.variables[0].span).collect();
+    let waiting = laboratory.waiting.clone().unwrap_or(waiting);
+    let changes = analyser.values(spans, &waiting).unwrap_or_default();
+    for (position, candidate) in named.iter().enumerate() {
+        let change = changes.get(position).cloned().unwrap_or_default();
+        found.causes.push(Cause { before: change.before, after: change.after, ..candidate.cause(proven) });
+    }
+    match least {
+        Ok(set) if !proven => found.notes.push(format!(
+            "putting back {} made the difference go away once, and not again",
+            if set.len() == 1 { "the suspect" } else { "the suspects" }
+        )),
+        Ok(_) => {}
+        Err(NotFound::NotAmongThem) => found.notes.push(ruled_out(&candidates)),
+        Err(NotFound::GivenUp) => {
+            let why = if laboratory.children_left == 0 || Instant::now() >= laboratory.end {
+                "its budget is spent (`--cause-time`, `--cause-children`)"
+            } else {
+                "a parent did not survive"
+            };
+            found.notes.push(format!("the search for the cause was given up: {why}"));
+        }
+    }
+    found
+}
+
+fn ruled_out(candidates: &[Candidate]) -> String {
+    let count = |storage| candidates.iter().filter(|candidate| candidate.variables[0].span.storage == storage).count();
+    format!(
+        "the cause was not found: the difference stays when what the parent has changed is put back, {} statics and {} \
+         thread-locals; what is left are memory on the heap, libraries, and what lies outside the process",
+        count(Storage::Static),
+        count(Storage::ThreadLocal)
+    )
+}
+
+/// What is put back together: one variable as its source names it.
+struct Candidate {
+    variables: Vec<Variable>,
+}
+
+impl Candidate {
+    fn items(&self) -> impl Iterator<Item = Item> {
+        self.variables.iter().map(|variable| Item::Memory(variable.span))
+    }
+
+    /// The standard library's own bookkeeping changes in every run.
+    fn is_suspicious(&self) -> bool {
+        !matches!(self.variables[0].origin, Origin::Std | Origin::Harness)
+    }
+
+    fn cause(&self, proven: bool) -> Cause {
+        let variable = &self.variables[0];
+        let kind = match variable.span.storage {
+            Storage::Static if variable.name.starts_with("std::io::stdio") => "stdio",
+            Storage::Static => "static",
+            Storage::ThreadLocal => "thread-local",
+        };
+        Cause {
+            kind: kind.into(),
+            name: variable.name.clone(),
+            file: variable.file.clone(),
+            line: variable.line,
+            proven,
+            methods: vec![StartMethod::Fork],
+            package: variable.package.clone(),
+            type_name: variable.type_name.clone(),
+            before: None,
+            after: None,
+        }
+    }
+}
+
+/// One candidate for each name, in the order of the first variable of that name. What is ours is left out.
+fn group(variables: Vec<Variable>) -> Vec<Candidate> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for variable in variables.into_iter().filter(|variable| variable.origin != Origin::Harness) {
+        let same = |candidate: &&mut Candidate| {
+            let first = &candidate.variables[0];
+            first.name == variable.name && first.span.storage == variable.span.storage
+        };
+        match candidates.iter_mut().find(same) {
+            Some(candidate) => candidate.variables.push(variable),
+            None => candidates.push(Candidate { variables: vec![variable] }),
+        }
+    }
+    candidates
+}
+
+/// Makes experiments with children of one warm parent, and with another one where that does not survive.
+struct Laboratory<'a, S> {
+    experiment: &'a Experiment<'a>,
+    server: &'a mut S,
+    waiting: Option<Waiting>,
+    end: Instant,
+    children_left: u32,
+}
+
+impl<S: Serve> Laboratory<'_, S> {
+    /// A fresh parent, as it is before children are forked.
+    fn open(&mut self) -> Option<Waiting> {
+        let steps = if self.experiment.terms.warm { vec![Step::Parent] } else { Vec::new() };
+        let request = Request { session: Session::Open, steps, ..self.request() };
+        self.waiting = self.server.serve(&request).ok()?.waiting;
+        self.waiting.clone()
+    }
+
+    /// Whether forked children in which the items are put back reach the goal. `None` where that cannot be told.
+    fn reaches(&mut self, items: &[Item]) -> Option<bool> {
+        let mut siblings: Vec<Facets> = Vec::new();
+        let mut parents = 0;
+        while siblings.len() < 2 {
+            if self.waiting.is_none() {
+                parents += 1;
+                // Children that end their parents every time cannot be compared.
+                if parents > 2 {
+                    return None;
+                }
+                self.open()?;
+                // Siblings are children of one parent.
+                siblings.clear();
+            }
+            if self.children_left == 0 || Instant::now() >= self.end {
+                return None;
+            }
+            self.children_left -= 1;
+            let request = Request {
+                session: Session::Continue,
+                steps: vec![Step::PutBack(0)],
+                put_back: vec![items.to_vec()],
+                ..self.request()
+            };
+            let Reply { runs, waiting, .. } = self.server.serve(&request).ok()?;
+            self.waiting = waiting;
+            let run = runs.first()?;
+            siblings.push(Facets::of(run, &self.experiment.case.should_panic, &run.ids));
+            if !self.experiment.goal.is_open(&siblings) {
+                return Some(false);
+            }
+        }
+        Some(self.experiment.goal.reached(&siblings))
+    }
+
+    fn request(&self) -> Request {
+        let Experiment { index, case, terms, timeout, .. } = *self.experiment;
+        Request { stall_ms: Some(STALL.as_millis() as u64), ..terms.request(index, case, timeout) }
+    }
+}
+
+/// How long a child may stand still in an experiment: that it may do so for longer has been seen before.
+const STALL: Duration = Duration::from_millis(300);

@@ -1,0 +1,196 @@
+//! Where the threads of another process stand, as `/proc` tells.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+use nix::libc;
+use nix::unistd::Pid;
+
+use crate::analysis::{Bytes, Mapping, ThreadDump};
+
+use super::messages::{At, Standing, ThreadState};
+
+/// Threads of which more is told than their number.
+const THREADS: usize = 16;
+/// Bytes of a stack that are copied, from its top.
+const STACK: usize = 48 << 10;
+
+/// Where all threads stand, with copies of their stacks. The process is a child of the caller and must not go on
+/// meanwhile if the stacks are to make sense.
+pub fn of(pid: Pid) -> Standing {
+    let memory = File::open(format!("/proc/{pid}/mem")).ok();
+    let threads = threads(pid).unwrap_or_default();
+    let threads = threads.into_iter().take(THREADS).map(|thread| {
+        let line = syscall_line(pid, thread);
+        ThreadState {
+            name: name(pid, thread),
+            at: line.as_deref().map_or(At::Unknown, |line| parse(line, |address| is_private(pid, address))),
+            dump: memory.as_ref().and_then(|memory| dump(memory, line.as_deref()?)),
+        }
+    });
+    Standing { threads: threads.collect(), mappings: mappings(pid) }
+}
+
+/// The numbers of a process's threads, the first thread first.
+pub fn threads(pid: Pid) -> Option<Vec<i32>> {
+    let directory = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let mut threads: Vec<i32> =
+        directory.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()).collect();
+    threads.sort_unstable();
+    Some(threads)
+}
+
+/// The name of a thread, at most 15 bytes.
+pub fn name(pid: Pid, thread: i32) -> String {
+    let name = fs::read(format!("/proc/{pid}/task/{thread}/comm")).unwrap_or_default();
+    String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned()
+}
+
+/// What a thread is at.
+pub fn at(pid: Pid, thread: i32) -> At {
+    syscall_line(pid, thread).map_or(At::Unknown, |line| parse(&line, |address| is_private(pid, address)))
+}
+
+/// How often a thread was switched out, because it waited and because others had their turn.
+pub fn switches(pid: Pid, thread: i32) -> Option<(u64, u64)> {
+    let status = fs::read_to_string(format!("/proc/{pid}/task/{thread}/status")).ok()?;
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    Some((field("voluntary_ctxt_switches:")?, field("nonvoluntary_ctxt_switches:")?))
+}
+
+fn syscall_line(pid: Pid, thread: i32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/task/{thread}/syscall")).ok()
+}
+
+/// A line of `/proc/PID/task/TID/syscall`: number, six arguments, stack pointer, instruction pointer.
+fn parse(line: &str, is_private: impl Fn(u64) -> bool) -> At {
+    let mut fields = line.split_whitespace();
+    let number = match fields.next() {
+        Some("running") => return At::Running,
+        Some(number) => number.parse::<i64>(),
+        None => return At::Unknown,
+    };
+    let Ok(number) = number else { return At::Unknown };
+    if number != libc::SYS_futex {
+        return At::Call(number);
+    }
+    let mut argument = || hexadecimal(fields.next()?);
+    let (Some(address), Some(operation), _, Some(timeout)) = (argument(), argument(), argument(), argument()) else {
+        return At::Unknown;
+    };
+    let operation = operation as i32;
+    let command = operation & libc::FUTEX_CMD_MASK;
+    if !matches!(command, libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET | libc::FUTEX_LOCK_PI) {
+        return At::Call(number);
+    }
+    // `pthread_join` waits with the flag for shared memory, on memory that is not.
+    let private = operation & libc::FUTEX_PRIVATE_FLAG != 0 || is_private(address);
+    At::Futex { address, private, timed: timeout != 0 }
+}
+
+fn dump(memory: &File, line: &str) -> Option<ThreadDump> {
+    let mut fields = line.split_whitespace().rev();
+    let (pc, sp) = (hexadecimal(fields.next()?)?, hexadecimal(fields.next()?)?);
+    let mut stack = vec![0; STACK];
+    let mut read = 0;
+    // A stack ends where its mapping ends: the last read is short, or fails.
+    while read < stack.len() {
+        let next = stack.len().min(read + 4096 - (sp as usize + read) % 4096);
+        match memory.read_at(&mut stack[read..next], sp + read as u64) {
+            Ok(count) if count > 0 => read += count,
+            _ => break,
+        }
+    }
+    stack.truncate(read);
+    (read > 0).then_some(ThreadDump { pc, sp, fp: None, stack: Bytes(stack) })
+}
+
+fn mappings(pid: Pid) -> Vec<Mapping> {
+    let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let is_code = |mapping: &Line<'_>| mapping.access.contains('x') && mapping.path.starts_with('/');
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let mapping = |line: Line<'_>| Mapping {
+        start: line.start,
+        end: line.end,
+        offset: line.offset,
+        path: if executable.as_os_str() == line.path { String::new() } else { line.path.to_owned() },
+    };
+    maps.lines().filter_map(Line::parse).filter(is_code).map(mapping).collect()
+}
+
+fn is_private(pid: Pid, address: u64) -> bool {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let mut lines = maps.lines().filter_map(Line::parse);
+    lines.any(|line| (line.start..line.end).contains(&address) && line.access.ends_with('p'))
+}
+
+/// A line of `/proc/PID/maps`.
+struct Line<'a> {
+    start: u64,
+    end: u64,
+    access: &'a str,
+    offset: u64,
+    path: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str) -> Option<Line<'a>> {
+        let mut fields = line.splitn(6, ' ');
+        let (start, end) = fields.next()?.split_once('-')?;
+        let hexadecimal = |digits| u64::from_str_radix(digits, 16).ok();
+        let (access, offset) = (fields.next()?, fields.next()?);
+        let path = fields.nth(2).unwrap_or_default().trim_start();
+        Some(Line { start: hexadecimal(start)?, end: hexadecimal(end)?, access, offset: hexadecimal(offset)?, path })
+    }
+}
+
+fn hexadecimal(field: &str) -> Option<u64> {
+    u64::from_str_radix(field.strip_prefix("0x")?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn private(line: &str) -> At {
+        parse(line, |_| true)
+    }
+
+    #[test]
+    fn an_untimed_private_wait_is_forever() {
+        let forever = At::Futex { address: 0x7f10, private: true, timed: false };
+        assert_eq!(private("202 0x7f10 0x189 0x0 0x0 0x0 0xffffffff 0x7ffd 0x7f99"), forever);
+        assert_eq!(private("202 0x7f10 0x80 0x2 0x0 0x0 0x0 0x7ffd 0x7f99"), forever);
+        assert_eq!(private("202 0x7f10 0x109 0x2 0x0 0x0 0xffffffff 0x7ffd 0x7f99"), forever);
+    }
+
+    #[test]
+    fn a_timed_wait_shared_memory_another_call_and_a_running_thread_are_not() {
+        let timed = At::Futex { address: 0x7f10, private: true, timed: true };
+        assert_eq!(private("202 0x7f10 0x189 0x0 0x7ffd1000 0x0 0xffffffff 0x7ffd 0x7f99"), timed);
+        let shared = At::Futex { address: 0x7f10, private: false, timed: false };
+        assert_eq!(parse("202 0x7f10 0x109 0x2 0x0 0x0 0xffffffff 0x7ffd 0x7f99", |_| false), shared);
+        assert_eq!(private("0 0x0 0x7f10 0x80 0x0 0x0 0x0 0x7ffd 0x7f99"), At::Call(0));
+        // FUTEX_WAKE.
+        assert_eq!(private("202 0x7f10 0x81 0x1 0x0 0x0 0x0 0x7ffd 0x7f99"), At::Call(202));
+        assert_eq!(private("running"), At::Running);
+        assert_eq!(private(""), At::Unknown);
+        assert_eq!(private("-1 0x7ffd 0x7f99"), At::Call(-1));
+    }
+
+    #[test]
+    fn lines_of_maps_are_read_with_their_paths() {
+        let line = "7f00-7f10 r-xp 00001000 fe:01 123                        /a dir/file";
+        let line = Line::parse(line).unwrap();
+        assert_eq!((line.start, line.end, line.offset), (0x7f00, 0x7f10, 0x1000));
+        assert_eq!((line.access, line.path), ("r-xp", "/a dir/file"));
+        assert!(Line::parse("nonsense").is_none());
+    }
+
+    #[test]
+    fn this_process_stands_somewhere() {
+        let standing = of(Pid::this());
+        assert!(!standing.threads.is_empty());
+        assert!(standing.mappings.iter().any(|mapping| mapping.path.is_empty()), "{:?}", standing.mappings);
+    }
+}
