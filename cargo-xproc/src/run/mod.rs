@@ -195,6 +195,27 @@ impl Run<'_> {
     /// Runs the tests of one binary, in another process where one is killed.
     fn run_binary(&mut self, planned: &mut Planned) {
         let mut remaining: BTreeSet<String> = planned.runs.iter().cloned().collect();
+        let mut interrupted = BTreeSet::new();
+        self.run_all(planned, &mut remaining, Some(&mut interrupted));
+        // One of those that ran when the process was killed may have killed it. Each has its own process now, so that
+        // it costs no other its result.
+        for name in interrupted {
+            let mut alone = BTreeSet::from([name]);
+            self.run_all(planned, &mut alone, None);
+            remaining.append(&mut alone);
+        }
+        if !remaining.is_empty() {
+            self.reporter.not_run(remaining.len());
+        }
+    }
+
+    /// Runs all that remains. Tests that are running when their process is killed are `interrupted`, or lost.
+    fn run_all(
+        &mut self,
+        planned: &mut Planned,
+        remaining: &mut BTreeSet<String>,
+        mut interrupted: Option<&mut BTreeSet<String>>,
+    ) {
         while !remaining.is_empty() && !self.is_stopped() {
             let process = match planned.process.take() {
                 Some(process) => Ok(process),
@@ -205,7 +226,7 @@ impl Run<'_> {
             };
             let before = remaining.len();
             let ended = match process {
-                Ok(process) => self.run_process(process, &planned.binary, &mut remaining),
+                Ok(process) => self.run_process(process, &planned.binary, remaining, interrupted.as_deref_mut()),
                 Err(_) if self.interrupts.count() > 0 => break,
                 Err(how) => Err(Death { how, is_told: false }),
             };
@@ -222,9 +243,6 @@ impl Run<'_> {
                 Err(_) => {}
             }
         }
-        if !remaining.is_empty() {
-            self.reporter.not_run(remaining.len());
-        }
     }
 
     /// Runs what remains in one process.
@@ -233,6 +251,7 @@ impl Run<'_> {
         mut process: Process,
         binary: &Binary,
         remaining: &mut BTreeSet<String>,
+        mut interrupted: Option<&mut BTreeSet<String>>,
     ) -> Result<(), Death> {
         let settings = Settings { only: Some(remaining.iter().cloned().collect()), ..self.options.settings.clone() };
         // Where it has ended already, the events below say so.
@@ -289,6 +308,10 @@ impl Run<'_> {
         for (name, since) in running {
             // Of an interrupted test nothing can be said.
             if self.interrupts.count() == 0 && remaining.remove(&name) {
+                if let Some(interrupted) = &mut interrupted {
+                    interrupted.insert(name);
+                    continue;
+                }
                 let reason = format!("the test binary {how} while the test ran");
                 self.finished(lost(name, reason, since.elapsed()), binary);
             }

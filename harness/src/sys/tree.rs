@@ -87,8 +87,10 @@ pub fn kill_all_children(spare: &[Pid]) -> usize {
             return killed;
         }
         killed += left.len();
-        // They are our children and not yet reaped, so the pids are still theirs.
+        // They are our children and not yet reaped, so the pids are still theirs. Their groups at the same moment: a
+        // process that outlived its parent for an instant could take us for its parent.
         for pid in &left {
+            kill_group(*pid);
             let _ = kill(*pid, Signal::SIGKILL);
         }
         for pid in left {
