@@ -1,0 +1,111 @@
+//! The analyser: names and shows the variables and the stacks of a test binary, see `xproc_harness::analysis`.
+//!
+//! It is a process of its own, started by the test binary that asks. What it reads may be broken or lie; then it says
+//! less.
+
+mod conversation;
+mod debug_info;
+mod descriptors;
+mod image;
+mod names;
+mod order;
+mod sources;
+mod variables;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use xproc_harness::analysis::{Answer, Question};
+
+use conversation::Conversation;
+use image::Image;
+
+/// A larger executable is not read.
+const MAX_FILE: u64 = 4 << 30;
+
+/// Answers questions on stdin until there are no more.
+pub fn serve() -> ExitCode {
+    let served = ignore_interrupts().and_then(|()| {
+        let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        answer_all(&mut Conversation::new(socket))
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("error: the analyser of causes: {error}");
+            crate::exit_code::ExitCode::Fault.into()
+        }
+    }
+}
+
+/// The runner ends this process, also when it is interrupted itself.
+fn ignore_interrupts() -> io::Result<()> {
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::default()).map(drop)
+}
+
+fn answer_all(conversation: &mut Conversation) -> io::Result<()> {
+    let mut next = conversation.question()?;
+    while let Some((question, descriptors)) = next {
+        let read = match question {
+            Question::Image => {
+                executable(descriptors).map_err(|error| format!("error reading the executable: {error}"))
+            }
+            _ => Err("there is no executable yet".to_owned()),
+        };
+        // It is kept until there is another.
+        next = match &read {
+            Ok(data) => match Image::parse(data) {
+                Ok(image) => answer_of(&image, conversation)?,
+                Err(error) => refuse(conversation, error)?,
+            },
+            Err(error) => refuse(conversation, error.clone())?,
+        };
+    }
+    Ok(())
+}
+
+/// Answers the questions on one executable; returns the first that is not on it.
+fn answer_of(image: &Image, conversation: &mut Conversation) -> io::Result<Option<(Question, Vec<OwnedFd>)>> {
+    conversation.answer(&Answer::Ready)?;
+    loop {
+        let Some((question, descriptors)) = conversation.question()? else { return Ok(None) };
+        let answer = match question {
+            Question::Image => return Ok(Some((question, descriptors))),
+            Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
+            Question::Values { .. } | Question::Stacks { .. } => Answer::Failed("not yet".to_owned()),
+        };
+        conversation.answer(&answer)?;
+    }
+}
+
+fn refuse(conversation: &mut Conversation, why: String) -> io::Result<Option<(Question, Vec<OwnedFd>)>> {
+    conversation.answer(&Answer::Failed(why))?;
+    conversation.question()
+}
+
+/// All of the executable. It is not mapped: one that is overwritten meanwhile would kill us.
+fn executable(descriptors: Vec<OwnedFd>) -> io::Result<Vec<u8>> {
+    let missing = || io::Error::new(io::ErrorKind::NotFound, "no descriptor came with the question");
+    read_whole(&File::from(descriptors.into_iter().next().ok_or_else(missing)?))
+}
+
+/// All of a regular file, from its beginning.
+fn read_whole(file: &File) -> io::Result<Vec<u8>> {
+    use std::io::Seek;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > MAX_FILE {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file that we can read"));
+    }
+    let mut data = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    let mut file = file;
+    file.rewind()?;
+    file.take(MAX_FILE).read_to_end(&mut data)?;
+    Ok(data)
+}
