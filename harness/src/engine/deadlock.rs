@@ -1,5 +1,5 @@
-//! The proof that a process will never go on, or not before some time limit is up: every thread of it waits for a word
-//! of memory that no other process can change, and none has run between two looks.
+//! The proof that a process will never go on: every thread of it waits, without a time limit, for a word of memory
+//! that no other process can change, and none has run between two looks.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use nix::unistd::Pid;
 use super::messages::At;
 use super::standing;
 
-/// What looks at a process tell. A wait on shared memory, a pipe, a socket or a clock is never a proof, since somebody
-/// else may end it.
+/// What looks at a process tell.
 #[derive(Default)]
 pub struct Proof {
     last: Option<Vec<Look>>,
@@ -20,10 +19,11 @@ pub struct Proof {
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It goes on, or somebody else may make it go on.
+    /// It goes on.
     Moves,
-    /// No thread can go on before the time limit of its wait is up. It has been so for that many nanoseconds.
-    Stalls(u64),
+    /// No thread has run for that many nanoseconds. A time limit, or somebody else, may make it go on: a wait on shared
+    /// memory, a pipe, a socket or a clock is never a proof.
+    StandsStill(u64),
     /// No thread can ever go on.
     Deadlocked,
 }
@@ -39,8 +39,9 @@ impl Proof {
         self.last = seen;
         match &self.last {
             Some(looks) if same => {
-                let forever = looks.iter().all(|look| matches!(look.at, At::Futex { timed: false, .. }));
-                if forever { Finding::Deadlocked } else { Finding::Stalls(now - self.since) }
+                let forever = |look: &Look| matches!(look.at, At::Futex { private: true, timed: false, .. });
+                let stands_still = Finding::StandsStill(now - self.since);
+                if looks.iter().all(forever) && !has_timers(pid) { Finding::Deadlocked } else { stands_still }
             }
             _ => {
                 self.since = now;
@@ -58,17 +59,20 @@ struct Look {
     switches: (u64, u64),
 }
 
-/// `None` where any thread is not in such a wait, or where `/proc` does not tell.
+/// `None` where a thread runs, or where `/proc` does not tell.
 fn look(pid: Pid) -> Option<Vec<Look>> {
     let mut looks = Vec::new();
     for thread in standing::threads(pid)? {
         let at = standing::at(pid, thread);
-        if !matches!(at, At::Futex { private: true, .. }) {
+        if matches!(at, At::Running | At::Unknown) {
             return None;
         }
         looks.push(Look { thread, at, switches: standing::switches(pid, thread)? });
     }
-    // A timer of the process may still wake it through a signal.
-    let timers = std::fs::read_to_string(format!("/proc/{pid}/timers")).unwrap_or_default();
-    (!looks.is_empty() && timers.is_empty()).then_some(looks)
+    (!looks.is_empty()).then_some(looks)
+}
+
+/// A timer of the process may still wake it through a signal.
+fn has_timers(pid: Pid) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/timers")).is_ok_and(|timers| !timers.is_empty())
 }

@@ -9,7 +9,13 @@ use super::history::{History, Place};
 use super::messages::{At, End, Standing, ThreadState, Waiting};
 
 /// Fills in what the report does not say yet. `parent` is one from which children were forked, where that is known.
-pub fn explain(report: &mut TestReport, history: &History, parent: Option<&Waiting>, analyser: &mut Analyser) {
+pub fn explain(
+    report: &mut TestReport,
+    history: &History,
+    parent: Option<&Waiting>,
+    by_destructor: bool,
+    analyser: &mut Analyser,
+) {
     let missing = parent.map(|parent| parent.threads.clone()).unwrap_or_default();
     if let Some((place, after_ms, standing)) = hung(history) {
         let deadlocked = is_deadlock(standing);
@@ -44,7 +50,8 @@ pub fn explain(report: &mut TestReport, history: &History, parent: Option<&Waiti
             report.notes.extend(describe_missing(&missing));
         }
     }
-    report.explanation = kind(report, history, &missing, parent);
+    report.explanation =
+        if by_destructor { Some(Explanation::ChildDestructor) } else { kind(report, history, &missing, parent) };
 }
 
 /// A run that was ended because it hung: a forked child rather than another.

@@ -8,14 +8,14 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use crate::case::TestCase;
-use crate::protocol::Settings;
+use crate::protocol::{ChildExit, Settings};
 use crate::{Levels, StartMethod, TestReport};
 
 use super::analyser::Analyser;
 use super::goal::Goal;
 use super::history::{Attempt, History};
 use super::messages::{End, Reply, Request, RunRecord, Step};
-use super::parent::{Patience, lost};
+use super::parent::{Patience, STALL_FACTOR, lost};
 use super::search::{Experiment, search};
 use super::{evidence, report, verdict};
 
@@ -51,14 +51,20 @@ impl Terms {
     }
 
     /// What all requests for a test have in common.
-    pub fn request(&self, index: usize, case: &TestCase, timeout: Duration) -> Request {
+    pub fn request(&self, index: usize, case: &TestCase, patience: Patience) -> Request {
         Request {
             case: index as u32,
             name: case.name.clone(),
-            timeout_ms: timeout.as_millis() as u64,
-            child_exit: case.options.exit.unwrap_or(self.settings.child_exit),
+            timeout_ms: patience.timeout.as_millis() as u64,
+            stall_ms: patience.stall.map(|stall| stall.as_millis() as u64),
+            child_exit: self.child_exit(case),
             ..Request::default()
         }
+    }
+
+    /// How children end.
+    pub fn child_exit(&self, case: &TestCase) -> ChildExit {
+        case.options.exit.unwrap_or(self.settings.child_exit)
     }
 
     /// What the search for a cause may cost.
@@ -135,7 +141,14 @@ pub fn judge(
         }
         // The control: a body that runs only once in a process differs in a forked child for that reason alone.
         if terms.warm && !case.has_setup() {
-            history.twice = Some(attempt(vec![Step::Parent, Step::Parent], patience));
+            let twice = attempt(vec![Step::Parent, Step::Parent], patience);
+            let slowest = twice.runs.iter().map(|run| Duration::from_micros(run.duration_us)).max();
+            history.twice = Some(twice);
+            if history.first().stalled() && slowest.is_some_and(|time| time > STALL / STALL_FACTOR) {
+                // A second run takes its time in any process, so children may.
+                patience = Patience { timeout: terms.timeout, stall: None };
+                history.attempts = vec![attempt(terms.steps(false), patience), attempt(terms.steps(true), patience)];
+            }
         }
         if case.has_setup() {
             let mut steps = vec![Step::ForkDecoded, Step::ForkDecoded];
@@ -146,19 +159,20 @@ pub fn judge(
         }
     }
     let mut judgement = verdict::conclude(&history, case, &terms);
-    let mut parent = None;
+    let (mut parent, mut by_destructor) = (None, false);
     let by_argument = judgement.causes.iter().any(|cause| cause.kind == "argument");
     if settings.causes
         && let Some(goal) = Goal::of(&history, &judgement.differences, by_argument)
     {
-        let experiment = Experiment { index, case, terms: &terms, goal: &goal, timeout: patience.timeout };
+        let experiment = Experiment { index, case, terms: &terms, goal: &goal, patience };
         let found = search(&experiment, server, &mut analyser());
         judgement.causes.extend(found.causes);
         judgement.notes.extend(found.notes);
         parent = found.parent;
+        by_destructor = found.by_destructor;
     }
     let mut report = report::of_test(case, &history, judgement, began.elapsed());
-    evidence::explain(&mut report, &history, parent.as_ref(), &mut analyser());
+    evidence::explain(&mut report, &history, parent.as_ref(), by_destructor, &mut analyser());
     report.duration_ms = began.elapsed().as_millis() as u64;
     report
 }
@@ -166,7 +180,7 @@ pub fn judge(
 /// How long a child may stand still, if the body does not do so elsewhere.
 const STALL: Duration = Duration::from_secs(2);
 /// The same once it was seen.
-const STALL_AGAIN: Duration = Duration::from_millis(500);
+const STALL_AGAIN: Duration = Duration::from_millis(300);
 
 /// How long a repetition waits. Where a run failed after it had waited for long, as one that hangs does, and others
 /// passed in a fraction of that time, to see it hang again for this fraction is enough.
@@ -175,7 +189,8 @@ fn less_patience(first: &Attempt, patience: Patience) -> Patience {
         let runs = first.runs.iter().zip(&first.facets).filter(move |(_, facets)| facets.passed == passed);
         runs.map(|(run, _)| Duration::from_micros(run.duration_us)).max()
     };
-    let stall = patience.stall.filter(|_| first.stalled()).map(|_| STALL_AGAIN).or(patience.stall);
+    let again = durations(true).unwrap_or(STALL).saturating_mul(STALL_FACTOR).max(STALL_AGAIN);
+    let stall = patience.stall.map(|stall| if first.stalled() { again.min(stall) } else { stall });
     let timeout = match (durations(true), durations(false)) {
         (Some(passed), Some(failed)) => {
             let enough = (passed * 20).max(Duration::from_secs(3));
@@ -225,11 +240,7 @@ fn attempt(
     let mut attempt = Attempt::default();
     let mut left = steps;
     while !left.is_empty() {
-        let request = Request {
-            steps: left.clone(),
-            stall_ms: patience.stall.map(|stall| stall.as_millis() as u64),
-            ..terms.request(index, case, patience.timeout)
-        };
+        let request = Request { steps: left.clone(), ..terms.request(index, case, patience) };
         let reply = server
             .serve(&request)
             .unwrap_or_else(|error| Reply { runs: vec![server_lost(left[0], &error)], ..Reply::default() });

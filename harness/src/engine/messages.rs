@@ -43,8 +43,7 @@ pub struct Request {
     pub steps: Vec<Step>,
     /// For each run of the body.
     pub timeout_ms: u64,
-    /// For a child that stands still: each of its threads waits for another, some with a time limit. `None`: it may do
-    /// so until the time-out.
+    /// For a child that stands still: none of its threads runs. `None`: it may do so until the time-out.
     pub stall_ms: Option<u64>,
     /// How children end.
     pub child_exit: ChildExit,

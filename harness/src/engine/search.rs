@@ -7,6 +7,7 @@ use crate::StartMethod;
 use crate::analysis::{Origin, Storage, Variable};
 use crate::case::TestCase;
 use crate::outcome::Cause;
+use crate::protocol::ChildExit;
 
 use super::analyser::Analyser;
 use super::facets::Facets;
@@ -14,6 +15,7 @@ use super::goal::Goal;
 use super::judge::{Serve, Terms};
 use super::messages::{Item, Reply, Request, Session, Step, Waiting};
 use super::minimise::{NotFound, minimise};
+use super::parent::Patience;
 
 /// What was found, and what was not.
 #[derive(Default)]
@@ -24,6 +26,8 @@ pub struct Found {
     pub notes: Vec<String>,
     /// The parent as it was before its children were forked.
     pub parent: Option<Waiting>,
+    /// Children that end without destructors do not differ.
+    pub by_destructor: bool,
 }
 
 /// What is tried again and again.
@@ -37,7 +41,7 @@ pub struct Experiment<'a> {
     /// What is to be reached.
     pub goal: &'a Goal,
     /// For each run of the body.
-    pub timeout: Duration,
+    pub patience: Patience,
 }
 
 /// How many variables are named where none is proven.
@@ -48,7 +52,16 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
     let mut found = Found::default();
     let (time, children) = experiment.terms.budget();
     let end = Instant::now() + time;
-    let mut laboratory = Laboratory { experiment, server, waiting: None, end, children_left: children };
+    let child_exit = experiment.terms.child_exit(experiment.case);
+    let mut laboratory = Laboratory {
+        experiment,
+        server,
+        waiting: None,
+        end,
+        children_left: children,
+        fresh_parents: false,
+        child_exit,
+    };
     let Some(waiting) = laboratory.open() else {
         found.notes.push("the cause was not searched: a fresh parent did not come to where children are forked".into());
         return found;
@@ -72,7 +85,12 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         }
         None => return found,
     }
-    let least = minimise(candidates.len(), |set| laboratory.reaches(&items(set)));
+    let mut least = minimise(candidates.len(), |set| laboratory.reaches(&items(set)));
+    if least == Err(NotFound::NotAmongThem) {
+        // What earlier children have left outside the process may hide what is put back in later ones.
+        laboratory.fresh_parents = true;
+        least = minimise(candidates.len(), |set| laboratory.reaches(&items(set)));
+    }
     let proven = match &least {
         // Once more, with a fresh parent: without the items the difference is there, with them it is not.
         Ok(set) => {
@@ -82,6 +100,11 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         }
         Err(_) => false,
     };
+    if child_exit == ChildExit::Exit {
+        laboratory.waiting = None;
+        laboratory.child_exit = ChildExit::Immediate;
+        found.by_destructor = laboratory.reaches(&[]) == Some(true);
+    }
     let named: Vec<&Candidate> = match &least {
         Ok(set) => set.iter().map(|candidate| &candidates[*candidate]).collect(),
         Err(_) => candidates.iter().filter(|candidate| candidate.is_suspicious()).take(SUSPECTS).collect(),
@@ -182,6 +205,9 @@ struct Laboratory<'a, S> {
     waiting: Option<Waiting>,
     end: Instant,
     children_left: u32,
+    /// Each experiment gets its own.
+    fresh_parents: bool,
+    child_exit: ChildExit,
 }
 
 impl<S: Serve> Laboratory<'_, S> {
@@ -197,6 +223,9 @@ impl<S: Serve> Laboratory<'_, S> {
     fn reaches(&mut self, items: &[Item]) -> Option<bool> {
         let mut siblings: Vec<Facets> = Vec::new();
         let mut parents = 0;
+        if self.fresh_parents {
+            self.waiting = None;
+        }
         while siblings.len() < 2 {
             if self.waiting.is_none() {
                 parents += 1;
@@ -230,10 +259,7 @@ impl<S: Serve> Laboratory<'_, S> {
     }
 
     fn request(&self) -> Request {
-        let Experiment { index, case, terms, timeout, .. } = *self.experiment;
-        Request { stall_ms: Some(STALL.as_millis() as u64), ..terms.request(index, case, timeout) }
+        let Experiment { index, case, terms, patience, .. } = *self.experiment;
+        Request { child_exit: self.child_exit, ..terms.request(index, case, patience) }
     }
 }
-
-/// How long a child may stand still in an experiment: that it may do so for longer has been seen before.
-const STALL: Duration = Duration::from_millis(300);

@@ -119,7 +119,7 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
                 proof = Proof::default();
             } else if finding == Finding::Deadlocked {
                 cut = Some(Cut::Deadlocked(standing::of(pid)));
-            } else if matches!(finding, Finding::Stalls(time) if time >= policy.stall_limit_ns()) {
+            } else if matches!(finding, Finding::StandsStill(time) if time >= policy.stall_limit_ns()) {
                 cut = Some(Cut::Stalled(standing::of(pid)));
             }
         }
