@@ -76,9 +76,9 @@ impl<'d> DebugInfo<'d> {
         self.known(definition, &index.roots)
     }
 
-    /// Where the source of a frame is.
-    pub fn place(&self, path: &str) -> Place {
-        self.index().roots.place("", path, true)
+    /// The workspaces of the program.
+    pub fn roots(&self) -> &Roots {
+        &self.index().roots
     }
 
     pub fn dwarf(&self) -> &gimli::Dwarf<Slice<'d>> {

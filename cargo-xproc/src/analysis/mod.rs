@@ -7,9 +7,13 @@ mod conversation;
 mod debug_info;
 mod descriptors;
 mod image;
+mod memory;
 mod names;
 mod order;
+mod prologue;
 mod sources;
+mod stacks;
+mod unwind;
 mod variables;
 
 #[cfg(test)]
@@ -79,7 +83,8 @@ fn answer_of(image: &Image, conversation: &mut Conversation) -> io::Result<Optio
         let answer = match question {
             Question::Image => return Ok(Some((question, descriptors))),
             Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
-            Question::Values { .. } | Question::Stacks { .. } => Answer::Failed("not yet".to_owned()),
+            Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
+            Question::Values { .. } => Answer::Failed("not yet".to_owned()),
         };
         conversation.answer(&answer)?;
     }

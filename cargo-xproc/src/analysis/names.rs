@@ -272,8 +272,8 @@ mod tests {
             "my_crate::a::X",
         );
         check(
-            "_RNvNvNvXCs1234_8my_crateNtB4_1XNtNtNtCs5678_4core3ops5deref5Deref5deref11___stability4LAZY",
-            "my_crate::X",
+            "_RNvNvNvXNtCs2MIJI6veRwz_8my_crate1aNtB6_1XNtNtNtCsgEmfK2I1SDS_4core3ops5deref5Deref5deref11___stability4LAZY",
+            "my_crate::a::X",
         );
     }
 
