@@ -28,10 +28,10 @@ pub enum Command {
         #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Say what a lint or a verdict means, with an example and how to fix it.
+    /// Say what a lint, a verdict or a kind of defect means, with an example and how to fix it.
     Explain {
-        /// A lint or a verdict.
-        #[arg(value_name = "LINT")]
+        /// A lint, a verdict or a kind of defect, such as `result`, `flaky` or `dead-threads`.
+        #[arg(value_name = "TOPIC")]
         topic: Topic,
     },
     /// Print a completion script for a shell.

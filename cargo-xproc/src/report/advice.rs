@@ -1,10 +1,15 @@
 //! What to do about a test, in a sentence or two for each kind of difference and of outcome.
 
-use xproc_harness::{Lint, Outcome, StartMethod, TestReport, Verdict};
+use xproc_harness::{Explanation, Lint, Outcome, StartMethod, TestReport, Verdict};
+
+use crate::explain::defects;
 
 /// Advice for a report, the most useful first; at most three.
 pub fn of(report: &TestReport) -> Vec<&'static str> {
     let mut advice: Vec<&'static str> = Vec::new();
+    if let Some(explanation) = report.explanation {
+        return vec![defects::paragraph(explanation)];
+    }
     match report.verdict {
         Verdict::Flaky => advice.push(
             "make the test repeatable first: look at times, ports, the order of threads, leftovers of an earlier run",
@@ -31,9 +36,10 @@ pub fn of(report: &TestReport) -> Vec<&'static str> {
     advice
 }
 
-/// The lint to be explained first.
+/// What is to be explained first.
 pub fn topic(report: &TestReport) -> Option<&'static str> {
     match report.verdict {
+        _ if report.explanation.is_some() => report.explanation.map(Explanation::name),
         Verdict::Flaky | Verdict::Unrepeatable => Some(report.verdict.name()),
         _ => {
             let worst = report.differences.iter().max_by_key(|difference| difference.level);

@@ -11,21 +11,19 @@ use crate::duration::seconds;
 use crate::options::Options;
 use crate::report::json::Skipped;
 use crate::report::text::{cut_line, cut_lines, escape, quote, wrap};
-use crate::report::{Totals, advice, differing};
+use crate::report::{Totals, advice, differing, why};
 
 pub const PASSED: Style = AnsiColor::Green.on_default().bold();
 pub const FAILED: Style = AnsiColor::Red.on_default().bold();
 pub const WARNED: Style = AnsiColor::Yellow.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
-const TITLE: Style = Style::new().bold();
+pub const TITLE: Style = Style::new().bold();
 
-const WIDTH: usize = 80;
+pub const WIDTH: usize = 80;
 /// Lines of captured output that are shown of one stream.
 const OUTPUT_LINES: usize = 24;
 /// Lines of a panic's message.
 const MESSAGE_LINES: usize = 12;
-/// Frames of a thread's stack.
-const FRAMES: usize = 8;
 
 /// What the text depends on besides the report.
 #[derive(Clone, Debug)]
@@ -84,9 +82,9 @@ impl Human {
             text += &endings(report);
         }
         if let Some(deadlock) = &report.deadlock {
-            text += &waiting(deadlock);
+            text += &why::waiting(deadlock);
         }
-        text += &causes(report);
+        text += &why::causes(report);
         if !is_plain {
             text += &output(report, "stdout", |run| &run.stdout);
             text += &output(report, "stderr", |run| &run.stderr);
@@ -96,7 +94,8 @@ impl Human {
         }
         let advice = advice::of(report);
         if !advice.is_empty() {
-            text += &format!("  {TITLE}what to do{TITLE:#}\n");
+            let title = if report.explanation.is_some() { "what happened" } else { "what to do" };
+            text += &format!("  {TITLE}{title}{TITLE:#}\n");
             for sentence in advice {
                 text += &wrap(sentence, 4, WIDTH);
             }
@@ -305,61 +304,6 @@ fn time(ms: u64) -> String {
     if ms < 1000 { format!("{ms} ms") } else { format!("{} s", ms as f64 / 1000.0) }
 }
 
-fn waiting(deadlock: &Deadlock) -> String {
-    let method = deadlock.method.map_or("parent", StartMethod::name);
-    let on = deadlock.waiting_on.as_ref().map(|on| format!(" for `{}`", cut_line(on, 200))).unwrap_or_default();
-    let mut text = format!("  {TITLE}deadlock{TITLE:#} in {method}: every thread waits{on}\n");
-    for thread in &deadlock.threads {
-        text += &format!("    thread `{}` at {:#x}\n", cut_line(&thread.name, 40), thread.address);
-        for frame in thread.stack.iter().take(FRAMES) {
-            text += &format!("      {}\n", cut_line(frame, 200));
-        }
-        let hidden = thread.stack.len().saturating_sub(FRAMES);
-        if hidden > 0 {
-            text += &format!("      [... {hidden} frames ...]\n");
-        }
-    }
-    text
-}
-
-fn causes(report: &TestReport) -> String {
-    let mut text = String::new();
-    for cause in &report.causes {
-        let title = if cause.proven { "cause" } else { "suspect" };
-        text += &format!("  {FAILED}{title}{FAILED:#}: {} `{}`\n", escape(&cause.kind), cut_line(&cause.name, 200));
-        let place = match (&cause.file, cause.line) {
-            (Some(file), Some(line)) => format!("{file}:{line}"),
-            (Some(file), None) => file.clone(),
-            _ => String::new(),
-        };
-        let place = cause.package.iter().fold(place, |place, package| match place.is_empty() {
-            true => package.clone(),
-            false => format!("{place} ({package})"),
-        });
-        if !place.is_empty() {
-            text += &format!("      at {}\n", cut_line(&place, 200));
-        }
-        let value = |title: &str, value: &Option<String>| match value {
-            Some(value) => wrap(&format!("{title} {}", cut_line(value, 400)), 6, WIDTH),
-            None => String::new(),
-        };
-        text += &value("in a clean process:", &cause.before);
-        text += &value("in the parent:", &cause.after);
-    }
-    if report.causes.iter().any(|cause| cause.proven && cause.kind != "argument") {
-        let (is, goes) = match report.causes.len() {
-            1 => ("is", "it"),
-            _ => ("are", "they"),
-        };
-        let proof = format!(
-            "proven: when {goes} {is} put back as in a clean process, a forked child does what a fresh one does; \
-             without that it does not, twice"
-        );
-        text += &wrap(&proof, 6, WIDTH);
-    }
-    text
-}
-
 fn output(report: &TestReport, title: &str, stream: fn(&RunReport) -> &String) -> String {
     let runs = runs(report);
     let groups = differing::group(runs.iter().map(|(name, run)| (name.as_str(), stream(run))));
@@ -386,7 +330,7 @@ fn differs(groups: &[Vec<&str>], is_kind: bool) -> String {
     }
 }
 
-fn count(number: usize, noun: &str) -> String {
+pub fn count(number: usize, noun: &str) -> String {
     plural(number, noun, &format!("{noun}s"))
 }
 

@@ -7,6 +7,7 @@ mod example;
 mod human;
 pub mod json;
 pub mod text;
+mod why;
 
 use std::io::{self, Write};
 use std::time::Instant;

@@ -50,8 +50,9 @@ pub fn explain(
             report.notes.extend(describe_missing(&missing));
         }
     }
+    let lock = report.deadlock.as_ref().is_some_and(waits_for_lock);
     report.explanation =
-        if by_destructor { Some(Explanation::ChildDestructor) } else { kind(report, history, &missing, parent) };
+        if by_destructor { Some(Explanation::ChildDestructor) } else { kind(report, history, &missing, parent, lock) };
 }
 
 /// A run that was ended because it hung: a forked child rather than another.
@@ -103,6 +104,19 @@ fn line(frame: &Frame) -> String {
         (Some(file), None) => format!("{} in {file}", frame.function),
         _ => frame.function.clone(),
     }
+}
+
+/// Whether the body waits to get a lock, and not for another thread's work: by the names that the locks of std, of
+/// parking_lot and of POSIX have in a stack.
+fn waits_for_lock(deadlock: &Deadlock) -> bool {
+    let is_lock = |frame: &String| {
+        let function = frame.split(" at ").next().unwrap_or_default().to_lowercase();
+        let last = function.rsplit("::").next().unwrap_or_default();
+        let contended = ["lock", "read", "write"].iter().any(|verb| last.starts_with(verb))
+            && (last.ends_with("_slow") || last.ends_with("_contended"));
+        contended || function.starts_with("pthread_mutex_") || function.starts_with("pthread_rwlock_")
+    };
+    deadlock.threads.first().is_some_and(|thread| thread.stack.iter().take(8).any(is_lock))
 }
 
 /// The innermost function that is not the standard library's own: what it waits in.
@@ -161,7 +175,13 @@ fn call_name(number: i64) -> String {
 }
 
 /// What kind of defect the evidence shows.
-fn kind(report: &TestReport, history: &History, missing: &[String], parent: Option<&Waiting>) -> Option<Explanation> {
+fn kind(
+    report: &TestReport,
+    history: &History,
+    missing: &[String],
+    parent: Option<&Waiting>,
+    waits_for_lock: bool,
+) -> Option<Explanation> {
     let has = |lint: Lint| report.differences.iter().any(|difference| difference.lint == lint);
     let proven: Vec<&Cause> = report.causes.iter().filter(|cause| cause.proven).collect();
     if !(report.verdict == Verdict::Diverge || has(Lint::Once)) || report.differences.is_empty() {
@@ -188,6 +208,9 @@ fn kind(report: &TestReport, history: &History, missing: &[String], parent: Opti
     }
     if proven.iter().any(|cause| cause.after.as_deref().is_some_and(is_pid)) {
         return Some(Explanation::CachedPid);
+    }
+    if forked_hang && waits_for_lock {
+        return Some(Explanation::HeldLock);
     }
     if fork_fails && !fresh_fails && (forked_hang || !has(Lint::Once)) && !missing.is_empty() {
         return Some(Explanation::DeadThreads);

@@ -178,7 +178,7 @@ pub fn judge(
 }
 
 /// How long a child may stand still, if the body does not do so elsewhere.
-const STALL: Duration = Duration::from_secs(2);
+const STALL: Duration = Duration::from_secs(1);
 /// The same once it was seen.
 const STALL_AGAIN: Duration = Duration::from_millis(300);
 

@@ -1,7 +1,7 @@
 //! The search for the cause of a difference: what the parent has changed since it was clean is put back in forked
 //! children, until the least of it is found that makes the difference.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::StartMethod;
 use crate::analysis::{Origin, Storage, Variable};

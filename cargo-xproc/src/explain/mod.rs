@@ -1,16 +1,26 @@
-//! `cargo xproc explain`: what each lint and each verdict means, with an example and what to do.
+//! `cargo xproc explain`: what each lint, verdict and kind of defect means, with an example and what to do.
+
+pub mod defects;
 
 use std::fmt;
 use std::str::FromStr;
 
-use xproc_harness::{Level, Lint};
+use xproc_harness::{Explanation as Defect, Level, Lint};
 
-/// A lint or a verdict.
-#[derive(Clone, Debug)]
-pub struct Topic(&'static Explanation);
+use crate::report::text::wrap;
 
+/// A lint, a verdict or a kind of defect.
+#[derive(Clone, Copy, Debug)]
+pub enum Topic {
+    /// What is compared, and what is said of a test.
+    Word(&'static Explanation),
+    /// What makes start methods differ.
+    Defect(Defect),
+}
+
+/// Of a lint or a verdict.
 #[derive(Debug)]
-struct Explanation {
+pub struct Explanation {
     name: &'static str,
     means: &'static str,
     example: &'static str,
@@ -23,16 +33,21 @@ impl FromStr for Topic {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let dashed = name.to_lowercase().replace('_', "-");
         let found = EXPLANATIONS.iter().find(|explanation| explanation.name == dashed);
-        found.map(Topic).ok_or_else(|| {
-            let names: Vec<_> = EXPLANATIONS.iter().map(|explanation| format!("`{}`", explanation.name)).collect();
-            format!("unknown lint or verdict `{name}`, expected one of {}", names.join(", "))
+        let defect = Defect::ALL.into_iter().find(|defect| defect.name() == dashed);
+        found.map(Topic::Word).or(defect.map(Topic::Defect)).ok_or_else(|| {
+            let names = EXPLANATIONS.iter().map(|explanation| explanation.name).chain(Defect::ALL.map(Defect::name));
+            let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+            format!("unknown lint, verdict or kind of defect `{name}`, expected one of {}", names.join(", "))
         })
     }
 }
 
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Explanation { name, means, example, fix } = self.0;
+        let Explanation { name, means, example, fix } = match self {
+            Topic::Word(explanation) => explanation,
+            Topic::Defect(defect) => return show(f, *defect),
+        };
         match Lint::ALL.iter().find(|lint| lint.name() == *name) {
             Some(lint) => {
                 let level = match lint.default_level() {
@@ -59,6 +74,16 @@ impl fmt::Display for Topic {
         }
         Ok(())
     }
+}
+
+fn show(f: &mut fmt::Formatter<'_>, defect: Defect) -> fmt::Result {
+    writeln!(f, "{} (kind of defect)\n", defect.name())?;
+    write!(f, "{}", wrap(defects::paragraph(defect), 0, 80))?;
+    writeln!(f, "\nExample:\n")?;
+    for line in defects::example(defect).lines() {
+        if line.is_empty() { writeln!(f)? } else { writeln!(f, "    {line}")? }
+    }
+    Ok(())
 }
 
 /// In the order of the lints, then of the verdicts that are not lints too.
@@ -300,6 +325,15 @@ mod tests {
         for name in Lint::ALL.iter().map(|lint| lint.name()).chain(verdicts.map(Verdict::name)) {
             let text = name.parse::<Topic>().unwrap().to_string();
             assert!(text.starts_with(name) && text.contains("What to do"), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_defect_is_explained_in_a_terminals_width() {
+        for defect in Defect::ALL {
+            let text = defect.name().parse::<Topic>().unwrap().to_string();
+            assert!(text.starts_with(defect.name()) && text.contains("Example:"), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         }
     }
 

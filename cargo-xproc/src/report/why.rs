@@ -1,0 +1,112 @@
+//! Causes and deadlocks as text.
+
+use xproc_harness::{Deadlock, StartMethod, TestReport};
+
+use crate::report::human::{FAILED, WIDTH, count};
+use crate::report::text::{cut_line, escape, wrap};
+
+/// Frames of a thread's stack.
+const FRAMES: usize = 8;
+
+/// Where the threads of a deadlocked process stand.
+pub fn waiting(deadlock: &Deadlock) -> String {
+    let method = deadlock.method.map_or("parent", StartMethod::name);
+    let on = deadlock.waiting_on.as_ref().map(|on| format!(", in {}", cut_line(on, 200))).unwrap_or_default();
+    let mut text = wrap(&format!("deadlock: every thread of {method} waits for ever{on}"), 2, WIDTH);
+    text = text.replacen("deadlock", &format!("{FAILED}deadlock{FAILED:#}"), 1);
+    for thread in &deadlock.threads {
+        text += &format!("    thread `{}` waits for {:#x}\n", cut_line(&thread.name, 40), thread.address);
+        let frames = without_waiting(&thread.stack);
+        for frame in frames.iter().take(FRAMES) {
+            text += &frame_lines(frame);
+        }
+        let hidden = frames.len().saturating_sub(FRAMES);
+        if hidden > 0 {
+            text += &format!("      [... {} more ...]\n", count(hidden, "frame"));
+        }
+    }
+    if !deadlock.missing_threads.is_empty() {
+        let names = counted(&deadlock.missing_threads).into_iter().map(|(name, count)| match count {
+            1 => format!("`{}`", cut_line(name, 40)),
+            count => format!("`{}` ({count} times)", cut_line(name, 40)),
+        });
+        let names: Vec<String> = names.collect();
+        let one = names.len() == 1 && deadlock.missing_threads.len() == 1;
+        let (threads, do_not) = if one { ("a thread", "does not") } else { ("threads", "do not") };
+        text +=
+            &wrap(&format!("{threads} of the parent that {do_not} exist in the child: {}", names.join(", ")), 4, WIDTH);
+    }
+    text
+}
+
+/// The frames from the first that is not a wait of the system's or of the standard library's.
+fn without_waiting(stack: &[String]) -> &[String] {
+    let inner = |frame: &String| {
+        let function = frame.trim_start_matches(['<', '&']);
+        let is_std = ["std::", "core::", "alloc::"].iter().any(|prefix| function.starts_with(prefix));
+        is_std || !function.split(" at ").next().unwrap_or_default().contains("::")
+    };
+    let first = stack.iter().position(|frame| !inner(frame)).unwrap_or(0);
+    &stack[first..]
+}
+
+/// `function at file:line`, with the place on a line of its own where both do not fit.
+fn frame_lines(frame: &str) -> String {
+    let frame = cut_line(frame, 300);
+    match frame.rsplit_once(" at ") {
+        Some((function, place)) if frame.chars().count() > WIDTH - 6 => {
+            format!("      {}\n          at {place}\n", cut_line(function, WIDTH - 6))
+        }
+        _ => format!("      {frame}\n"),
+    }
+}
+
+fn counted(names: &[String]) -> Vec<(&str, usize)> {
+    let mut counted: Vec<(&str, usize)> = Vec::new();
+    for name in names {
+        match counted.iter_mut().find(|(known, _)| known == name) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((name, 1)),
+        }
+    }
+    counted
+}
+
+/// What makes the start methods differ, and how that is known.
+pub fn causes(report: &TestReport) -> String {
+    let mut text = String::new();
+    for cause in &report.causes {
+        let title = if cause.proven { "cause" } else { "suspect" };
+        text += &format!("  {FAILED}{title}{FAILED:#}: {} `{}`\n", escape(&cause.kind), cut_line(&cause.name, 200));
+        let place = match (&cause.file, cause.line) {
+            (Some(file), Some(line)) => format!("{file}:{line}"),
+            (Some(file), None) => file.clone(),
+            _ => String::new(),
+        };
+        let place = cause.package.iter().fold(place, |place, package| match place.is_empty() {
+            true => package.clone(),
+            false => format!("{place} ({package})"),
+        });
+        if !place.is_empty() {
+            text += &format!("      at {}\n", cut_line(&place, 200));
+        }
+        let value = |title: &str, value: &Option<String>| match value {
+            Some(value) => wrap(&format!("{title} {}", cut_line(value, 400)), 6, WIDTH),
+            None => String::new(),
+        };
+        text += &value("in a clean process:", &cause.before);
+        text += &value("in the parent:", &cause.after);
+    }
+    if report.causes.iter().any(|cause| cause.proven && cause.kind != "argument") {
+        let (is, goes) = match report.causes.len() {
+            1 => ("is", "it"),
+            _ => ("are", "they"),
+        };
+        let proof = format!(
+            "proven: when {goes} {is} put back as in a clean process, a forked child does what a fresh one does; \
+             without that it does not, twice"
+        );
+        text += &wrap(&proof, 6, WIDTH);
+    }
+    text
+}
