@@ -11,9 +11,14 @@ mod memory;
 mod names;
 mod order;
 mod prologue;
+mod reader;
 mod sources;
 mod stacks;
+mod std_types;
+mod text;
+mod types;
 mod unwind;
+mod values;
 mod variables;
 
 #[cfg(test)]
@@ -30,6 +35,7 @@ use xproc_harness::analysis::{Answer, Question};
 
 use conversation::Conversation;
 use image::Image;
+use memory::ProcessMemory;
 
 /// A larger executable is not read.
 const MAX_FILE: u64 = 4 << 30;
@@ -84,7 +90,19 @@ fn answer_of(image: &Image, conversation: &mut Conversation) -> io::Result<Optio
             Question::Image => return Ok(Some((question, descriptors))),
             Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
             Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
-            Question::Values { .. } => Answer::Failed("not yet".to_owned()),
+            Question::Values { variables, before, after } => {
+                let memories =
+                    <[OwnedFd; 2]>::try_from(descriptors).map(|it| it.map(|it| ProcessMemory(File::from(it))));
+                match memories {
+                    Ok([memory_before, memory_after]) => Answer::Values(values::changes(
+                        image,
+                        &variables,
+                        (&memory_before, &before),
+                        (&memory_after, &after),
+                    )),
+                    Err(_) => Answer::Failed("two memories must come with the question".to_owned()),
+                }
+            }
         };
         conversation.answer(&answer)?;
     }

@@ -1,0 +1,383 @@
+//! Types of the standard library and of crates like it, shown by what they hold. They are known by the crate and the
+//! name of the type, and then by the names of their fields, which DWARF tells; one whose fields have changed is shown
+//! as any struct.
+
+use std::time::Duration;
+
+use xproc_harness::value::Value;
+
+use super::reader::{Reader, unreadable};
+use super::types::{Field, Struct, Type};
+
+/// Crates whose types mean what their names say.
+const CRATES: [&str; 10] = [
+    "core",
+    "alloc",
+    "std",
+    "once_cell",
+    "lazy_static",
+    "crossbeam_utils",
+    "lock_api",
+    "parking_lot",
+    "hashbrown",
+    "portable_atomic",
+];
+
+/// Types that are their content: name and field.
+const TRANSPARENT: [(&str, &str); 24] = [
+    ("Cell", "value"),
+    ("UnsafeCell", "value"),
+    ("SyncUnsafeCell", "value"),
+    ("ManuallyDrop", "value"),
+    ("MaybeDangling", "__0"),
+    ("MaybeUninit", "value"),
+    ("NonNull", "pointer"),
+    ("Unique", "pointer"),
+    ("Pin", "pointer"),
+    ("Pin", "__pointer"),
+    ("NonZero", "__0"),
+    ("NonZeroInner", "__0"),
+    ("CachePadded", "value"),
+    ("Wrapping", "__0"),
+    ("ReentrantLock", "data"),
+    ("OnceCell", "inner"),
+    ("OnceCell", "__0"),
+    ("Imp", "value"),
+    ("Lazy", "cell"),
+    ("Lazy", "__0"),
+    ("Exclusive", "inner"),
+    ("AssertUnwindSafe", "__0"),
+    ("HashSet", "base"),
+    ("HashMap", "base"),
+];
+
+/// The value of a type that is known here.
+pub fn value<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> Option<Value> {
+    let fat = fat_pointer(reader, it, address);
+    if fat.is_some() {
+        return fat;
+    }
+    if !CRATES.contains(&it.module.split("::").next().unwrap_or("")) {
+        return None;
+    }
+    let seen = At { reader, it, address };
+    let base = it.base();
+    if base == "AtomicBool" || it.name == "Atomic<bool>" {
+        return Some(Value::Bool(seen.number("v")? != 0));
+    }
+    if base.starts_with("Atomic") && it.field("v").is_some() {
+        return seen.show("v");
+    }
+    if let Some((_, field)) = TRANSPARENT.iter().find(|(name, field)| *name == base && it.field(field).is_some()) {
+        return seen.show(field);
+    }
+    match base {
+        "RefCell" => Some(match seen.number("borrow")? as i64 {
+            0 => seen.show("value")?,
+            1.. => marked("borrowed", seen.show("value")?),
+            _ => marked("borrowed mutably", seen.show("value")?),
+        }),
+        "Mutex" | "RwLock" => lock(&seen),
+        "Once" => Some(Value::UnitVariant(once(seen.number_of_first()?).unwrap_or("done").into())),
+        "OnceLock" => made_once(&seen, "value"),
+        "LazyLock" => made_once(&seen, "data"),
+        // The union in a `LazyLock` is read only when it has the value.
+        "Data" if it.is_union => seen.show("value"),
+        "Storage" => thread_local(&seen),
+        "Arc" | "Rc" => shared(&seen),
+        "Vec" => Some(Value::Seq(vec(&seen)?)),
+        "VecDeque" => deque(&seen),
+        "String" => string(&seen, "vec"),
+        "OsString" | "PathBuf" | "Buf" | "Wtf8Buf" => text(&seen),
+        "Duration" => {
+            let nanos = u32::try_from(seen.number("nanos")?).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+            Some(Value::Opaque(format!("{:?}", Duration::new(seen.number("secs")?, nanos)).into()))
+        }
+        "HashMap" | "HashSet" | "HashTable" => seen.show("table").or_else(|| as_set(seen.show("map")?)),
+        "RawTable" => table(&seen),
+        "BTreeMap" => tree(&seen),
+        "BTreeSet" => as_set(seen.show("map")?),
+        "SetValZST" => Some(Value::Unit),
+        _ => None,
+    }
+}
+
+/// A struct at its place.
+struct At<'s, 'r, 'i, 'd> {
+    reader: &'s Reader<'r, 'i, 'd>,
+    it: &'s Struct<'d>,
+    address: u64,
+}
+
+impl<'d> At<'_, '_, '_, 'd> {
+    fn place(&self, field: Field<'d>) -> u64 {
+        self.address.wrapping_add(field.offset)
+    }
+
+    fn show(&self, field: &str) -> Option<Value> {
+        let field = self.it.field(field)?;
+        Some(self.reader.value(field.entry, self.place(field)))
+    }
+
+    /// The number that a field begins with.
+    fn number(&self, field: &str) -> Option<u64> {
+        let field = self.it.field(field)?;
+        self.reader.first_number(field.entry, self.place(field))
+    }
+
+    fn number_of_first(&self) -> Option<u64> {
+        let field = self.it.fields.first()?;
+        self.reader.first_number(field.entry, self.place(*field))
+    }
+
+    /// Does something with a field that is a struct.
+    fn with<T>(&self, field: &str, act: impl FnOnce(&At<'_, '_, '_, 'd>) -> Option<T>) -> Option<T> {
+        let field = self.it.field(field)?;
+        match &*self.reader.types.get(field.entry) {
+            Type::Struct(it) => act(&At { reader: self.reader, it, address: self.place(field) }),
+            _ => None,
+        }
+    }
+}
+
+fn marked(mark: &str, value: Value) -> Value {
+    Value::NewtypeStruct(mark.into(), Box::new(value))
+}
+
+/// `&str`, `&[T]`, `Box<[T]>`, `&dyn Trait`.
+fn fat_pointer<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> Option<Value> {
+    let [data, other] = it.fields[..] else { return None };
+    if other.name == "vtable" {
+        let trait_name = it.name.split_once("dyn ").map_or("", |(_, name)| name.trim_end_matches('>'));
+        return Some(Value::Opaque(format!("dyn {}", super::names::short_type(trait_name)).into()));
+    }
+    if data.name != "data_ptr" || other.name != "length" {
+        return None;
+    }
+    let (Some(start), Some(length)) =
+        (reader.word(address.wrapping_add(data.offset)), reader.word(address.wrapping_add(other.offset)))
+    else {
+        return Some(unreadable());
+    };
+    let Type::Pointer { to: Some(of), .. } = *reader.types.get(data.entry) else { return None };
+    let pointee = it.name.trim_start_matches(|c| "&*".contains(c));
+    let pointee = ["mut ", "const "].iter().find_map(|word| pointee.strip_prefix(word)).unwrap_or(pointee);
+    let pointee =
+        pointee.strip_prefix("alloc::boxed::Box<").or_else(|| pointee.strip_prefix("Box<")).unwrap_or(pointee);
+    let is_text = ["str", "std::path::Path", "std::ffi::os_str::OsStr"]
+        .iter()
+        .any(|text| pointee.strip_prefix(text).is_some_and(|rest| rest.is_empty() || rest.starts_with([',', '>'])));
+    Some(if is_text { reader.text(start, length) } else { Value::Seq(reader.elements(of, start, length)) })
+}
+
+/// A lock: what it protects, and whether somebody holds it.
+fn lock(seen: &At) -> Option<Value> {
+    let content = seen.show("data")?;
+    let is_rw = seen.it.base() == "RwLock";
+    let held = match (seen.number("inner"), seen.number("raw")) {
+        // Of std, by futex: the low 30 bits of an `RwLock` count its holders.
+        (Some(state), _) if is_rw => state & ((1 << 30) - 1) != 0,
+        (Some(state), _) => state != 0,
+        // Of parking_lot: below are flags of the queue.
+        (None, Some(state)) if is_rw => state >> 3 != 0,
+        (None, Some(state)) => state & 1 != 0,
+        (None, None) => false,
+    };
+    let is_poisoned = seen.number("poison").is_some_and(|flag| flag != 0);
+    let content = if is_poisoned { marked("poisoned", content) } else { content };
+    Some(if held { marked("locked", content) } else { content })
+}
+
+/// The state of a `Once`, by futex; `None` where it is done.
+fn once(state: u64) -> Option<&'static str> {
+    match state & 3 {
+        0 => None,
+        1 => Some("running"),
+        2 => Some("poisoned"),
+        _ => Some("not run"),
+    }
+}
+
+fn made_once(seen: &At, field: &str) -> Option<Value> {
+    match once(seen.number("once")?) {
+        None => seen.show(field),
+        Some("not run") => Some(Value::Opaque("<uninit>".into())),
+        Some(state) => Some(Value::Opaque(format!("<{state}>").into())),
+    }
+}
+
+/// What `thread_local!` makes of a value that needs to be made or dropped.
+fn thread_local(seen: &At) -> Option<Value> {
+    let Some(value) = seen.it.field("value") else { return seen.show("val") };
+    let state = seen.show("state")?.to_string();
+    Some(match state.split('(').next().unwrap_or("") {
+        "Alive" => seen.reader.value(value.entry, seen.place(value)),
+        "Destroyed" => Value::Opaque("<destroyed>".into()),
+        _ => Value::Opaque("<uninit>".into()),
+    })
+}
+
+/// The content of an `Arc` or `Rc`, behind its counters.
+fn shared(seen: &At) -> Option<Value> {
+    seen.with("ptr", |ptr| {
+        let pointer = ptr.it.field("pointer")?;
+        let place = ptr.place(pointer);
+        match &*ptr.reader.types.get(pointer.entry) {
+            Type::Pointer { to: Some(to), .. } => {
+                let Some(target) = ptr.reader.word(place) else { return Some(unreadable()) };
+                let Type::Struct(inner) = &*ptr.reader.types.get(*to) else { return None };
+                let content = At { reader: ptr.reader, it: inner, address: target };
+                content.show("data").or_else(|| content.show("value"))
+            }
+            Type::Struct(fat) => {
+                let name = super::names::short_type(seen.it.name);
+                let Some(start) = ptr.reader.word(place) else { return Some(unreadable()) };
+                let length = fat.field("length").and_then(|field| ptr.reader.word(place.wrapping_add(field.offset)));
+                Some(match length {
+                    // Behind two counters.
+                    Some(length) if name.ends_with("<str>") => ptr.reader.text(start.wrapping_add(16), length),
+                    _ => Value::Opaque(name.into()),
+                })
+            }
+            _ => None,
+        }
+    })
+}
+
+/// Where the elements of a `Vec` or a `VecDeque` are, and how many have a place.
+fn buffer(seen: &At) -> Option<(u64, u64)> {
+    let raw = |raw: &At| Some((raw.number("ptr")?, raw.number("cap").unwrap_or(0)));
+    seen.with("buf", |buf| buf.with("inner", raw).or_else(|| raw(buf)))
+}
+
+fn vec(seen: &At) -> Option<Vec<Value>> {
+    let (start, _) = buffer(seen)?;
+    Some(seen.reader.elements(seen.it.parameter("T")?, start, seen.number("len")?))
+}
+
+fn deque(seen: &At) -> Option<Value> {
+    let ((start, capacity), of) = (buffer(seen)?, seen.it.parameter("T")?);
+    let (head, length) = (seen.number("head")?, seen.number("len")?);
+    let size = seen.reader.types.size(of);
+    let place = |index: u64| {
+        let index = head.wrapping_add(index);
+        let index = if capacity > 0 { index % capacity } else { index };
+        start.wrapping_add(index.wrapping_mul(size))
+    };
+    Some(Value::Seq(seen.reader.values(0..length, length, |index| seen.reader.value(of, place(index)))))
+}
+
+/// A field that is a `Vec<u8>`, as text.
+fn string(seen: &At, field: &str) -> Option<Value> {
+    seen.with(field, |vec| Some(vec.reader.text(buffer(vec)?.0, vec.number("len")?)))
+}
+
+fn text(seen: &At) -> Option<Value> {
+    string(seen, "inner").or_else(|| string(seen, "bytes")).or_else(|| seen.show("inner"))
+}
+
+fn as_set(map: Value) -> Option<Value> {
+    match map {
+        Value::Map(entries) => Some(Value::set(entries.into_iter().map(|(key, _)| key).collect())),
+        other => Some(other),
+    }
+}
+
+fn entry(seen: &At, key: Value, value: Value) -> Value {
+    debug_assert!(!seen.it.name.is_empty());
+    Value::Tuple(vec![key, value])
+}
+
+/// Pairs as a map; what is left out is a key without a value.
+fn as_map(pairs: Vec<Value>) -> Value {
+    let pair = |value| match value {
+        Value::Tuple(mut pair) if pair.len() == 2 => {
+            let value = pair.pop().unwrap_or(Value::Unit);
+            (pair.pop().unwrap_or(Value::Unit), value)
+        }
+        other => (other, Value::Opaque("…".into())),
+    };
+    Value::map(pairs.into_iter().map(pair).collect())
+}
+
+/// hashbrown's: a byte for each place, below which the elements are, the first nearest.
+fn table(seen: &At) -> Option<Value> {
+    const MAX_PLACES: u64 = 1 << 16;
+    let of = seen.it.parameter("T")?;
+    let size = seen.reader.types.size(of);
+    seen.with("table", |inner| {
+        let (control, mask, items) = (inner.number("ctrl")?, inner.number("bucket_mask")?, inner.number("items")?);
+        let places = mask.saturating_add(1).min(MAX_PLACES);
+        let mut bytes = vec![0; usize::try_from(places).ok()?];
+        if !inner.reader.bytes(control, &mut bytes) {
+            return Some(unreadable());
+        }
+        let full = bytes.iter().zip(1_u64..).filter(|(byte, _)| **byte & 0x80 == 0);
+        let place = |(_, number): (&u8, u64)| control.wrapping_sub(number.wrapping_mul(size));
+        let values = inner
+            .reader
+            .values(full.map(place).take(usize::try_from(items).ok()?), items, |place| inner.reader.value(of, place));
+        Some(if inner.it.name.is_empty() { Value::Seq(values) } else { as_map(values) })
+    })
+}
+
+/// A B-tree: nodes of arrays, and for those above the lowest an array of the nodes below.
+fn tree(seen: &At) -> Option<Value> {
+    let length = seen.number("length")?;
+    let root = seen.it.field("root")?;
+    let Type::Struct(option) = &*seen.reader.types.get(root.entry) else { return None };
+    let (variant, place) = seen.reader.variant(option, seen.place(root))?;
+    if variant.name == "None" {
+        return Some(Value::map(Vec::new()));
+    }
+    let Type::Struct(variant) = &*seen.reader.types.get(variant.entry) else { return None };
+    let some = At { reader: seen.reader, it: variant, address: place };
+    some.with("__0", |node_ref| {
+        let (height, start) = (node_ref.number("height")?, node_ref.number("node")?);
+        let node = node_ref.with("node", |node| {
+            let Type::Pointer { to, .. } = *node.reader.types.get(node.it.field("pointer")?.entry) else { return None };
+            to
+        })?;
+        let Type::Struct(leaf) = &*seen.reader.types.get(node) else { return None };
+        let mut places = Vec::new();
+        // No tree is higher.
+        if height <= 24 {
+            walk(&At { reader: seen.reader, it: leaf, address: start }, height, &mut places)?;
+        }
+        let (key, value) = (seen.it.parameter("K")?, seen.it.parameter("V")?);
+        let pairs = seen.reader.values(places.into_iter(), length, |(at_key, at_value)| {
+            entry(seen, seen.reader.value(key, at_key), seen.reader.value(value, at_value))
+        });
+        Some(as_map(pairs))
+    })
+}
+
+/// The places of keys and values in order, as many as may be shown.
+fn walk(node: &At, height: u64, places: &mut Vec<(u64, u64)>) -> Option<()> {
+    const MAX_ENTRIES: usize = 1 << 12;
+    let (keys, values) = (node.it.field("keys")?, node.it.field("vals")?);
+    let array = |field: Field| match *node.reader.types.get(field.entry) {
+        Type::Array { of, count } => Some((node.reader.types.size(of), count)),
+        _ => None,
+    };
+    let ((key_size, capacity), (value_size, _)) = (array(keys)?, array(values)?);
+    let count = node.number("len")?.min(capacity);
+    for index in 0..=count {
+        if places.len() >= MAX_ENTRIES {
+            break;
+        }
+        if height > 0 {
+            // The edges are behind the part that all nodes have, which ends on a word.
+            let edge = node.address.wrapping_add(node.it.size.next_multiple_of(8)).wrapping_add(8 * index);
+            let below = At { reader: node.reader, it: node.it, address: node.reader.word(edge)? };
+            walk(&below, height - 1, places)?;
+        }
+        if index < count {
+            places.push((
+                node.place(keys).wrapping_add(index * key_size),
+                node.place(values).wrapping_add(index * value_size),
+            ));
+        }
+    }
+    Some(())
+}
