@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use xproc_harness::{Deadlock, Difference, Level, Lint, Outcome, RunReport, StartMethod, TestReport, Verdict};
+use xproc_harness::{Difference, Level, Lint, Outcome, RunReport, StartMethod, TestReport, Verdict};
 
 use crate::binary;
 use crate::duration::seconds;
