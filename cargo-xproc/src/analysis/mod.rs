@@ -88,6 +88,10 @@ fn answer_of(image: &Image, conversation: &mut Conversation) -> io::Result<Optio
         let Some((question, descriptors)) = conversation.question()? else { return Ok(None) };
         let answer = match question {
             Question::Image => return Ok(Some((question, descriptors))),
+            Question::Report(json) => match serde_json::from_str(&json) {
+                Ok(report) => Answer::Report(crate::report::block(&report)),
+                Err(error) => Answer::Failed(error.to_string()),
+            },
             Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
             Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
             Question::Values { variables, before, after } => {

@@ -44,6 +44,12 @@ impl Human {
         }
     }
 
+    /// Of a test whose run is not ours.
+    pub fn of_one(report: &TestReport) -> Human {
+        let methods = report.outcomes.keys().filter_map(|name| name.parse().ok()).collect();
+        Human { methods, methods_given: false, repeating: Vec::new() }
+    }
+
     /// Before the first test.
     pub fn started(&self, tests: usize, binaries: usize) -> String {
         let methods: Vec<_> = self.methods.iter().map(|method| method.name()).collect();
@@ -151,6 +157,8 @@ impl Human {
         words.extend(["-p".to_owned(), report.package.clone()]);
         match report.kind.as_str() {
             "lib" => words.push("--lib".to_owned()),
+            // A test binary does not know its target.
+            "" => {}
             kind => words.extend([format!("--{kind}"), report.binary.clone()]),
         }
         if let Some(methods) = self.methods_to_repeat(report) {
