@@ -270,13 +270,22 @@ fn runs(report: &TestReport) -> Vec<(String, &RunReport)> {
     for name in ["parent", "fork", "spawn", "forkserver"] {
         let method = name.parse::<StartMethod>().ok();
         match method.and_then(|method| report.siblings.get(&method)) {
-            Some(siblings) if siblings.windows(2).any(|pair| pair[0].outcome != pair[1].outcome) => {
+            Some(siblings) if siblings.windows(2).any(|pair| ends_apart(&pair[0].outcome, &pair[1].outcome)) => {
                 runs.extend(siblings.iter().enumerate().map(|(i, run)| (format!("{name} #{}", i + 1), run)));
             }
             _ => runs.extend(report.outcomes.get(name).map(|run| (name.to_owned(), run))),
         }
     }
     runs
+}
+
+/// Whether it is worth telling that siblings ended like this. When exactly a hang was seen is not.
+fn ends_apart(one: &Outcome, other: &Outcome) -> bool {
+    match (one, other) {
+        (Outcome::Deadlocked { .. }, Outcome::Deadlocked { .. })
+        | (Outcome::TimedOut { .. }, Outcome::TimedOut { .. }) => false,
+        _ => one != other,
+    }
 }
 
 fn ending(outcome: &Outcome) -> Vec<String> {

@@ -36,16 +36,15 @@ pub fn waiting(deadlock: &Deadlock) -> String {
 
 /// What the innermost functions wait for, and how the workspace's own code came there.
 fn stack(frames: &[String]) -> String {
-    let frames = without_waiting(frames);
-    let (inner, outer) = frames.split_at(frames.len().min(INNER));
-    let own: Vec<&String> = outer.iter().filter(|frame| is_own(frame)).collect();
-    let mut text: String = inner.iter().map(|frame| frame_lines(frame)).collect();
-    let own_shown = own.len().min(OWN);
-    let hidden = outer.len() - own_shown;
+    let (inner, outer): (Vec<_>, Vec<_>) =
+        frames.iter().filter(|frame| !is_std(frame)).enumerate().partition(|(at, _)| *at < INNER);
+    let own: Vec<&String> = outer.into_iter().map(|(_, frame)| frame).filter(|frame| is_own(frame)).take(OWN).collect();
+    let hidden = frames.len() - inner.len() - own.len();
+    let mut text: String = inner.iter().map(|(_, frame)| frame_lines(frame)).collect();
     if hidden > 0 {
         text += &format!("      [... {} more ...]\n", count(hidden, "frame"));
     }
-    text + &own.into_iter().take(OWN).map(|frame| frame_lines(frame)).collect::<String>()
+    text + &own.into_iter().map(|frame| frame_lines(frame)).collect::<String>()
 }
 
 /// Files of the workspace have paths relative to it; those of other packages begin with the package's name and version.
@@ -58,15 +57,11 @@ fn is_own(frame: &str) -> bool {
     !(has_version || first.is_empty() || place.starts_with("library/"))
 }
 
-/// The frames from the first that is not a wait of the system's or of the standard library's.
-fn without_waiting(stack: &[String]) -> &[String] {
-    let inner = |frame: &String| {
-        let function = frame.trim_start_matches(['<', '&']);
-        let is_std = ["std::", "core::", "alloc::"].iter().any(|prefix| function.starts_with(prefix));
-        is_std || !function.split(" at ").next().unwrap_or_default().contains("::")
-    };
-    let first = stack.iter().position(|frame| !inner(frame)).unwrap_or(0);
-    &stack[first..]
+/// A wait of the system's, or the standard library's own.
+fn is_std(frame: &str) -> bool {
+    let function = frame.trim_start_matches(['<', '&']);
+    let is_std = ["std::", "core::", "alloc::"].iter().any(|prefix| function.starts_with(prefix));
+    is_std || !function.split(" at ").next().unwrap_or_default().contains("::")
 }
 
 /// `function at file:line`, with the place on a line of its own where both do not fit.
