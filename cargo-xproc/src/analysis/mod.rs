@@ -3,6 +3,7 @@
 //! It is a process of its own, started by the test binary that asks. What it reads may be broken or lie; then it says
 //! less.
 
+mod containers;
 mod conversation;
 mod debug_info;
 mod descriptors;

@@ -1,5 +1,6 @@
 //! Tests on whole programs.
 
+mod asked;
 mod broken;
 mod holds;
 mod program;
@@ -7,10 +8,11 @@ mod threads;
 
 use std::time::Instant;
 
-use xproc_harness::analysis::{Span, Storage};
+use xproc_harness::analysis::{Bytes, Layout, Mapping, Span, Storage, ThreadDump};
 
 use super::image::Image;
-use super::variables;
+use super::memory::Memory;
+use super::{stacks, values, variables};
 
 fn everything() -> [Span; 2] {
     [Storage::Static, Storage::ThreadLocal].map(|storage| Span { storage, start: 0, length: 1 << 40 })
@@ -44,4 +46,33 @@ fn show() {
     let begun = Instant::now();
     variables::within(&image, &spans);
     eprintln!("second question: {:?}", begun.elapsed());
+    let layout = Layout { bias: 0, thread_locals: 0 };
+    let all: Vec<Span> = variables::within(&image, &spans).into_iter().map(|it| it.span).collect();
+    for _ in 0..2 {
+        let begun = Instant::now();
+        values::changes(&image, &all, (&Zeros, &layout), (&Zeros, &layout));
+        eprintln!("values of {} variables: {:?}", all.len(), begun.elapsed());
+    }
+    let functions: Vec<u64> = image.functions().iter().map(|it| it.start + it.length / 2).collect();
+    let pc = |index: usize| functions[functions.len() / 20 * index] + layout.bias;
+    let thread = |index| ThreadDump { pc: pc(index), sp: 0, fp: None, stack: Bytes(Vec::new()) };
+    let (start, _) = image.section(".text").unwrap();
+    let offset =
+        (0..1 << 20).find(|offset| image.address_of(start - offset) == Some(start)).map_or(start, |it| start - it);
+    let mapping = Mapping { start, end: u64::MAX, offset, path: String::new() };
+    for _ in 0..2 {
+        let begun = Instant::now();
+        let frames = stacks::frames(&image, &(0..20).map(thread).collect::<Vec<_>>(), std::slice::from_ref(&mapping));
+        eprintln!("{} frames of 20 threads: {:?}", frames.concat().len(), begun.elapsed());
+    }
+}
+
+/// Memory that is empty.
+struct Zeros;
+
+impl Memory for Zeros {
+    fn read(&self, _address: u64, bytes: &mut [u8]) -> bool {
+        bytes.fill(0);
+        true
+    }
 }

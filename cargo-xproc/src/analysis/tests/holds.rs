@@ -94,7 +94,8 @@ fn main() {
 /// The text of each variable, by name.
 fn texts(program: &Program, image: &Image) -> BTreeMap<String, String> {
     let all = variables::within(image, &everything());
-    let start = |name: &str| all.iter().find(|it| it.name == format!("program::{name}")).map_or(0, |it| it.span.start);
+    let start =
+        |name: &str| all.iter().find(|it| it.name.ends_with(&format!("::{name}"))).map_or(0, |it| it.span.start);
     let numbers: Vec<u64> = program.line.split_whitespace().map(|number| number.parse().unwrap()).collect();
     let layout = Layout { bias: numbers[0] - start("NUMBER"), thread_locals: numbers[1] - start("K") };
     let memory = ProcessMemory(File::open(program.file("mem")).unwrap());
@@ -148,6 +149,38 @@ fn values_are_shown_by_type() {
     }
     assert!(texts["program::HUGE"].starts_with("[<unreadable>, "), "{}", texts["program::HUGE"]);
     assert!(texts["program::CALLED"].starts_with("Some(dyn Fn"), "{}", texts["program::CALLED"]);
+}
+
+/// What stands for a crate that cannot be built here.
+const LIKE_PARKING_LOT: &str = r#"
+pub mod mutex { pub struct Mutex<R, T: ?Sized> { pub raw: R, pub data: std::cell::UnsafeCell<T> } unsafe impl<R, T> Sync for Mutex<R, T> {} }
+pub mod sync { pub struct OnceCell<T>(pub Imp<T>); pub struct Imp<T> { pub queue: std::sync::atomic::AtomicPtr<u8>, pub value: std::cell::UnsafeCell<Option<T>> } unsafe impl<T> Sync for OnceCell<T> {} 
+  pub struct Lazy<T, F> { pub cell: OnceCell<T>, pub init: std::cell::Cell<Option<F>> } unsafe impl<T, F> Sync for Lazy<T, F> {} }
+use {mutex::*, std::{cell::*, sync::atomic::*}, sync::*};
+pub struct RawMutex { pub state: AtomicU8 }
+static FREE: Mutex<RawMutex, [u8; 2]> = Mutex { raw: RawMutex { state: AtomicU8::new(0) }, data: UnsafeCell::new([1, 2]) };
+static HELD: Mutex<RawMutex, Option<u8>> = Mutex { raw: RawMutex { state: AtomicU8::new(3) }, data: UnsafeCell::new(None) };
+static LAZY: Lazy<String, fn() -> String> = Lazy { cell: OnceCell(Imp { queue: AtomicPtr::new(0 as _), value: UnsafeCell::new(None) }), init: Cell::new(Some(String::new)) };
+static NUMBER: AtomicU8 = AtomicU8::new(1);
+thread_local!(static K: Cell<u8> = const { Cell::new(3) });
+fn main() {
+    unsafe { *LAZY.cell.0.value.get() = Some("made".to_owned()); (*FREE.data.get())[0] = 7; (*HELD.data.get()) = Some(4); }
+    NUMBER.store(HELD.raw.state.load(Ordering::SeqCst) + FREE.raw.state.load(Ordering::SeqCst), Ordering::SeqCst);
+    K.set(4);
+    println!("{} {}", &raw const NUMBER as usize, K.with(|k| k as *const _ as usize));
+    loop { std::thread::park(); }
+}
+"#;
+
+#[test]
+fn types_of_well_known_crates_are_their_content() {
+    let program = Program::start(LIKE_PARKING_LOT, &["-g", "--crate-name", "lock_api", "-Awarnings"]);
+    let data = program.data();
+    let image = Image::parse(&data).unwrap();
+    let texts = texts(&program, &image);
+    assert_eq!(texts["lock_api::FREE"], "[7, 2]");
+    assert_eq!(texts["lock_api::HELD"], "locked(Some(4))");
+    assert_eq!(texts["lock_api::LAZY"], "Some(\"made\")");
 }
 
 #[test]
