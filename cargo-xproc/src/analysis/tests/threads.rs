@@ -67,3 +67,8 @@ fn threads_are_followed_to_their_source() {
 fn threads_of_optimised_programs_are_followed() {
     check_stacks(&["-g", "-O"]);
 }
+
+#[test]
+fn threads_of_static_programs_are_followed() {
+    check_stacks(&["-g", "-Ctarget-feature=+crt-static"]);
+}
