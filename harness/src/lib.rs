@@ -106,6 +106,7 @@ mod registry;
 mod role;
 mod shim;
 mod start_method;
+mod state;
 mod sys;
 #[doc(hidden)]
 pub mod value;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::case::TestCase;
 use crate::protocol::Settings;
+use crate::state::Looks;
 use crate::{Levels, StartMethod, TestReport};
 
 use super::history::{Attempt, History};
@@ -181,6 +182,7 @@ fn attempt(
             steps: left.clone(),
             timeout_ms: timeout.as_millis() as u64,
             child_exit: case.options.exit.unwrap_or(terms.settings.child_exit),
+            looks: Looks::of(&terms.levels),
         };
         let reply = run(&request)
             .unwrap_or_else(|error| Reply { runs: vec![server_lost(left[0], &error)], ..Reply::default() });

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::StartMethod;
 use crate::codec::CodecError;
 use crate::protocol::ChildExit;
+use crate::state::Looks;
 
 /// One thing that a parent does, in the order it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub struct Request {
     pub timeout_ms: u64,
     /// How children end.
     pub child_exit: ChildExit,
+    /// What is looked at when a body has ended.
+    pub looks: Looks,
 }
 
 /// From a fork server to the runner.
@@ -72,6 +75,8 @@ pub struct SetupRecord {
     pub encoded: Option<Result<Bytes, CodecError>>,
     /// Each argument as `{:?}` prints it.
     pub debug: Vec<Option<String>>,
+    /// The state of the process after it; see [`RunRecord::state`].
+    pub state: Option<Bytes>,
 }
 
 /// What came of one run of the body, as its supervisor tells it.
@@ -93,6 +98,9 @@ pub struct RunRecord {
     pub arguments: Vec<Option<String>>,
     /// The process and the thread of the body, whose numbers do not count in a comparison.
     pub ids: Vec<i32>,
+    /// The state of the process after it: the tokens of a [`State`](crate::state::State). Handed on as they are, and
+    /// read only where they differ.
+    pub state: Option<Bytes>,
 }
 
 /// What a child itself reports of its run.
@@ -108,6 +116,8 @@ pub struct ChildRecord {
     pub arguments: Vec<Option<String>>,
     /// See [`RunRecord::ids`].
     pub ids: Vec<i32>,
+    /// See [`RunRecord::state`].
+    pub state: Option<Bytes>,
 }
 
 /// What a child made by exec is told.
@@ -119,6 +129,8 @@ pub struct ChildOrder {
     pub name: String,
     /// How it ends.
     pub exit: ChildExit,
+    /// As in [`Request`].
+    pub looks: Looks,
     /// The arguments; `None` where the body has none.
     pub arguments: Option<Bytes>,
 }

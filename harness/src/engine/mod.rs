@@ -19,6 +19,7 @@ mod runner;
 mod selection;
 mod server;
 mod servers;
+mod states;
 mod supervise;
 mod text;
 mod verdict;

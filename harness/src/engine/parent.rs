@@ -13,6 +13,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::case::{Arguments, Body, TestCase};
+use crate::state;
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
 use crate::sys::region::Region;
@@ -24,7 +25,7 @@ use crate::{StartMethod, value};
 use super::body;
 use super::by_libtest;
 use super::capture::Capture;
-use super::child::{self, ChildArguments};
+use super::child::{self, ChildArguments, Orders};
 use super::messages::{
     Bytes, Captured, ChildOrder, ChildRecord, End, ParentRecord, Request, RunRecord, SetupRecord, Step,
 };
@@ -47,6 +48,7 @@ pub const CHILD_CAPACITY: usize = 24 << 20;
 pub fn main(case: &'static TestCase, request: &Request, region: &Region, server: Listener) -> ! {
     // Children report elsewhere: what the parent has seen is out of their reach.
     region.inherit(false);
+    state::mark_captured();
     thread::scope(|scope| {
         let mut parent = Parent {
             case,
@@ -145,7 +147,7 @@ impl Parent<'_> {
         };
         let debug = body::catch(|| arguments.debug()).unwrap_or_default();
         self.encoded = encoded.clone().and_then(Result::ok);
-        SetupRecord { failed: None, encoded, debug }
+        SetupRecord { failed: None, encoded, debug, state: body::look(self.request.looks) }
     }
 
     fn run_here(&mut self, index: usize, arguments: &mut Option<Box<dyn Arguments>>) -> ParentRecord {
@@ -160,7 +162,7 @@ impl Parent<'_> {
             Some(kept) if self.request.steps[index + 1..].iter().any(needed) => kept.duplicate(),
             _ => arguments.take(),
         };
-        let record = self.in_body(|| body::run(self.case, arguments, None));
+        let record = self.in_body(|| body::run(self.case, arguments, None, self.request.looks));
         // Threads that go on may write at any time; without one, nothing can come after the body's own end.
         if sys::tree::thread_count().is_none_or(|count| count > 2) {
             self.boundary();
@@ -193,7 +195,8 @@ impl Parent<'_> {
                     Step::ForkDecoded => ChildArguments::Encoded(self.encoded.take()),
                     _ => ChildArguments::Inherited(arguments.take()),
                 };
-                child::run(self.case, arguments, StartMethod::Fork, self.request.child_exit, &region)
+                let orders = Orders { exit: self.request.child_exit, looks: self.request.looks };
+                child::run(self.case, arguments, StartMethod::Fork, orders, &region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
@@ -210,6 +213,7 @@ impl Parent<'_> {
                 case: self.request.case,
                 name: self.request.name.clone(),
                 exit: self.request.child_exit,
+                looks: self.request.looks,
                 arguments: self.encoded.clone(),
             };
             let order = value::to_tokens(&order).map_err(|error| error.to_string())?;
@@ -386,6 +390,7 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
         observed: Vec::new(),
         arguments: Vec::new(),
         ids: unreported_ids(pid),
+        state: None,
     });
     if let Some(end) = end {
         record.end = end;
@@ -394,8 +399,8 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
 }
 
 fn complete(step: Step, record: ChildRecord, stdout: Captured, stderr: Captured) -> RunRecord {
-    let ChildRecord { end, duration_us, observed, arguments, ids } = record;
-    RunRecord { step, end, duration_us, stdout, stderr, observed, arguments, ids }
+    let ChildRecord { end, duration_us, observed, arguments, ids, state } = record;
+    RunRecord { step, end, duration_us, stdout, stderr, observed, arguments, ids, state }
 }
 
 /// Of a process that could not tell the number of its body's thread, which was made soon after it.
@@ -414,6 +419,7 @@ pub fn lost(step: Step, reason: String) -> RunRecord {
         observed: Vec::new(),
         arguments: Vec::new(),
         ids: Vec::new(),
+        state: None,
     }
 }
 

@@ -1,0 +1,28 @@
+//! Environment variables.
+
+use std::env;
+
+use crate::protocol::MARK_VARIABLE;
+use crate::{Lint, sys};
+
+use super::{Kind, Seen};
+
+pub const KIND: Kind = Kind { lint: Lint::Env, look, restore };
+
+fn look(seen: &mut Seen) {
+    for (name, value) in env::vars_os().filter(|(name, _)| *name != MARK_VARIABLE) {
+        seen.add(name.to_string_lossy(), value.to_string_lossy());
+    }
+}
+
+fn restore(name: &str, clean: Option<&str>) -> bool {
+    let is_text = |text: &str| !text.is_empty() && !text.contains([char::REPLACEMENT_CHARACTER, '\0']);
+    if !is_text(name) || name.contains('=') || clean.is_some_and(|value| !value.is_empty() && !is_text(value)) {
+        return false;
+    }
+    match clean {
+        Some(value) => sys::environment::set(name, value),
+        None => sys::environment::remove(name),
+    }
+    true
+}
