@@ -172,7 +172,7 @@ impl Seen {
         self.state.items.push(Item { lint: self.lint, name: name.into(), value: value.into() });
     }
 
-    /// What the system tells of this thread in one piece; without it the kind counts as not looked at.
+    /// What the system tells of this process in one piece; without it the kind counts as not looked at.
     fn status(&mut self) -> Option<Status> {
         if self.status.is_none() {
             self.unreadable();

@@ -28,7 +28,7 @@ fn look(seen: &mut Seen) {
         }
         seen.add(name(number), value.join(", "));
     }
-    for (name, bits) in [(MASK, status.mask), (PENDING, status.pending)] {
+    for (name, bits) in [(MASK, sys::dispositions::mask()), (PENDING, sys::dispositions::pending())] {
         if in_set(bits).next().is_some() {
             seen.add(name, names(bits));
         }

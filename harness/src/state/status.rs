@@ -1,9 +1,9 @@
-//! What the system tells of a thread in one piece: cheaper than to ask for each of it.
+//! What the system tells of a process in one piece: cheaper than to ask for each of it.
 
 use std::io::Read;
 use std::rc::Rc;
 
-/// `/proc/thread-self/status`, as far as it is looked at.
+/// `/proc/self/status`, as far as it is looked at. What belongs to a thread is that of the first one.
 #[derive(Clone, Debug, Default)]
 pub struct Status(Rc<Fields>);
 
@@ -19,13 +19,10 @@ pub struct Fields {
     pub threads: u64,
     pub locked_memory: String,
     /// Signal n is bit n - 1.
-    pub pending: u64,
-    pub mask: u64,
     pub ignored: u64,
     pub caught: u64,
     pub no_new_privileges: String,
     pub seccomp: String,
-    pub cpus: String,
 }
 
 impl std::ops::Deref for Status {
@@ -40,7 +37,7 @@ impl Status {
     /// `None` where it cannot be read.
     pub fn read() -> Option<Status> {
         let mut text = [0; 4096];
-        let mut file = std::fs::File::open("/proc/thread-self/status").ok()?;
+        let mut file = std::fs::File::open("/proc/self/status").ok()?;
         let mut length = 0;
         // A process in very many groups has a longer one, but what we look for is at its end, so read it all then.
         while length < text.len() {
@@ -68,14 +65,11 @@ impl Status {
                 "Groups" => fields.supplementary = value.to_owned(),
                 "VmLck" => fields.locked_memory = value.to_owned(),
                 "Threads" => fields.threads = value.parse().unwrap_or_default(),
-                "SigPnd" | "ShdPnd" => fields.pending |= bits(),
-                "SigBlk" => fields.mask = bits(),
                 "SigIgn" => fields.ignored = bits(),
                 "SigCgt" => fields.caught = bits(),
                 "CapEff" => fields.capabilities = value.to_owned(),
                 "NoNewPrivs" => fields.no_new_privileges = value.to_owned(),
                 "Seccomp" => fields.seccomp = value.to_owned(),
-                "Cpus_allowed_list" => fields.cpus = value.to_owned(),
                 _ => {}
             }
         }

@@ -14,10 +14,7 @@ pub fn numbers() -> impl Iterator<Item = i32> {
 pub fn handler(number: i32) -> Option<(i32, u64)> {
     let action = action(number)?;
     let caught = action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN;
-    // SAFETY: the set was filled in by sigaction, and the numbers are those of signals.
-    let is_member = |number: &i32| unsafe { libc::sigismember(&action.sa_mask, *number) } == 1;
-    let mask = || numbers().filter(is_member).fold(0, |bits, number| bits | 1 << (number - 1));
-    caught.then(|| (action.sa_flags, mask()))
+    caught.then(|| (action.sa_flags, bits(&action.sa_mask)))
 }
 
 /// Keeps the handlers as they are now, for [`restore`] in this process and in those that are forked from it.
@@ -36,6 +33,28 @@ pub fn restore(number: i32) -> bool {
     unsafe { libc::sigaction(number, &raw const action, std::ptr::null_mut()) == 0 }
 }
 
+/// The calling thread's mask: signal n is bit n - 1.
+pub fn mask() -> u64 {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: with no new set, pthread_sigmask only writes the old one; all bytes zero are a valid set too.
+    let set = unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), set.as_mut_ptr());
+        set.assume_init()
+    };
+    bits(&set)
+}
+
+/// Signals that wait for the calling thread or for this process: signal n is bit n - 1.
+pub fn pending() -> u64 {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: the pointer is valid for writes of a set, for which all bytes zero are valid too.
+    let set = unsafe {
+        libc::sigpending(set.as_mut_ptr());
+        set.assume_init()
+    };
+    bits(&set)
+}
+
 /// Sets the calling thread's mask: signal n is bit n - 1.
 pub fn set_mask(bits: u64) -> bool {
     let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
@@ -50,6 +69,12 @@ pub fn set_mask(bits: u64) -> bool {
 }
 
 static CLEAN: OnceLock<Vec<(i32, libc::sigaction)>> = OnceLock::new();
+
+fn bits(set: &libc::sigset_t) -> u64 {
+    // SAFETY: the set was initialised, and the numbers are those of signals.
+    let is_member = |number: &i32| unsafe { libc::sigismember(set, *number) } == 1;
+    numbers().filter(is_member).fold(0, |bits, number| bits | 1 << (number - 1))
+}
 
 fn action(number: i32) -> Option<libc::sigaction> {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
