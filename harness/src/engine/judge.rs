@@ -79,7 +79,12 @@ pub fn judge(
     let began = Instant::now();
     let terms = Terms::of(case, settings);
     let mut timeout = terms.timeout;
-    let mut attempt = |steps, timeout| attempt(index, case, &terms, steps, timeout, &mut run);
+    // The parent's state only explains what differs: a first attempt does without it.
+    let mut looks_in_parent = Looks::default();
+    let mut attempt = |steps, timeout| {
+        let looks_in_parent = std::mem::replace(&mut looks_in_parent, Looks::of(&terms.levels));
+        attempt(index, case, &terms, steps, timeout, looks_in_parent, &mut run)
+    };
 
     let beside_others = alone.beside_others();
     let first = attempt(terms.steps(false), timeout);
@@ -171,6 +176,7 @@ fn attempt(
     terms: &Terms,
     steps: Vec<Step>,
     timeout: Duration,
+    looks_in_parent: Looks,
     run: &mut impl FnMut(&Request) -> io::Result<Reply>,
 ) -> Attempt {
     let mut attempt = Attempt::default();
@@ -183,6 +189,7 @@ fn attempt(
             timeout_ms: timeout.as_millis() as u64,
             child_exit: case.options.exit.unwrap_or(terms.settings.child_exit),
             looks: Looks::of(&terms.levels),
+            looks_in_parent,
         };
         let reply = run(&request)
             .unwrap_or_else(|error| Reply { runs: vec![server_lost(left[0], &error)], ..Reply::default() });

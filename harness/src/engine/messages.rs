@@ -35,8 +35,10 @@ pub struct Request {
     pub timeout_ms: u64,
     /// How children end.
     pub child_exit: ChildExit,
-    /// What is looked at when a body has ended.
+    /// What is looked at when a body has ended in a child.
     pub looks: Looks,
+    /// The same in the parent, after its setup too. Its state is not compared, but explains.
+    pub looks_in_parent: Looks,
 }
 
 /// From a fork server to the runner.

@@ -147,7 +147,7 @@ impl Parent<'_> {
         };
         let debug = body::catch(|| arguments.debug()).unwrap_or_default();
         self.encoded = encoded.clone().and_then(Result::ok);
-        SetupRecord { failed: None, encoded, debug, state: body::look(self.request.looks) }
+        SetupRecord { failed: None, encoded, debug, state: body::look(self.request.looks_in_parent) }
     }
 
     fn run_here(&mut self, index: usize, arguments: &mut Option<Box<dyn Arguments>>) -> ParentRecord {
@@ -162,7 +162,7 @@ impl Parent<'_> {
             Some(kept) if self.request.steps[index + 1..].iter().any(needed) => kept.duplicate(),
             _ => arguments.take(),
         };
-        let record = self.in_body(|| body::run(self.case, arguments, None, self.request.looks));
+        let record = self.in_body(|| body::run(self.case, arguments, None, self.request.looks_in_parent));
         // Threads that go on may write at any time; without one, nothing can come after the body's own end.
         if sys::tree::thread_count().is_none_or(|count| count > 2) {
             self.boundary();

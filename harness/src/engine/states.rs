@@ -69,7 +69,8 @@ pub fn differences(history: &History, places: &[Place]) -> (Vec<Found>, Vec<(Lin
         }
         let value = |place: &Place| first.get(*place, &key).cloned().unwrap_or_else(|| absent(lint, &name).to_owned());
         let values: Vec<(Place, String)> = places.iter().map(|place| (*place, value(place))).collect();
-        let note = explain(history.first(), first, &places, &key);
+        let note =
+            history.attempts.iter().zip(&looks).find_map(|(attempt, look)| explain(attempt, look, &places, &key));
         found.push(Found { lint, name, values, note });
     }
     (found, varying)
@@ -144,23 +145,36 @@ fn explain(attempt: &Attempt, looked: &Looked, places: &[Place], key: &Key) -> O
     let before = before_children(attempt)?;
     let ids: Vec<i32> = attempt.runs.iter().flat_map(|run| run.ids.iter().copied()).collect();
     let in_parent = before.get(key.0, &key.1).map(|item| normalise(&item.value, &ids));
-    let of = |method: StartMethod| places.iter().filter(move |place| place.method == Some(method));
-    let forked = of(StartMethod::Fork).next().map(|place| looked.get(*place, key));
-    let fresh = of(StartMethod::ForkServer).next().map(|place| looked.get(*place, key))?;
-    let spawned = of(StartMethod::Spawn).next().map(|place| looked.get(*place, key));
+    let of = |method: StartMethod| {
+        let place = places.iter().find(|place| place.method == Some(method));
+        place.map(|place| looked.get(*place, key))
+    };
+    let (forked, spawned, fresh) = (of(StartMethod::Fork), of(StartMethod::Spawn), of(StartMethod::ForkServer)?);
     let inherits =
         |child: Option<Option<&String>>| child.is_some_and(|value| value == in_parent.as_ref() && value != fresh);
     let whose = if attempt.setup.is_some() { "its setup left it so" } else { "its own run of the body left it so" };
-    match (key.0, inherits(forked), inherits(spawned)) {
+    let text = match (key.0, inherits(forked), inherits(spawned)) {
         (Lint::Thread, ..) if in_parent.is_some() && forked == Some(None) => {
-            Some("the parent's threads do not exist in a forked child".to_owned())
+            "the parent's threads do not exist in a forked child".to_owned()
         }
-        (Lint::Thread | Lint::ChildProcess, ..) => None,
-        (_, true, true) => Some(format!("inherited from the parent, also through exec: {whose}")),
-        (_, true, false) => Some(format!("inherited from the parent: {whose}")),
-        (_, false, true) => Some(format!("inherited from the parent through exec: {whose}")),
-        _ => None,
-    }
+        (Lint::ChildProcess, ..) if in_parent.is_some() && forked == Some(None) => {
+            "a forked child cannot wait for the children of its parent".to_owned()
+        }
+        (Lint::Thread | Lint::ChildProcess, ..) => return None,
+        (_, true, true) => format!("inherited from the parent, also through exec: {whose}"),
+        (_, true, false) => format!("inherited from the parent: {whose}"),
+        (_, false, true) => format!("inherited from the parent through exec: {whose}"),
+        (Lint::Fd, ..) if forked.is_some_and(|value| value.is_some()) && fresh.is_none() && has_files(&before) => {
+            "one more than in a fresh process: it inherits what the parent left open".to_owned()
+        }
+        _ => return None,
+    };
+    Some(text)
+}
+
+/// Whether anything is open but the standard streams.
+fn has_files(state: &State) -> bool {
+    state.items.iter().any(|item| item.lint == Lint::Fd && item.name.parse().is_ok_and(|number: u32| number > 2))
 }
 
 /// The parent's state when it started its children: after its setup, else after its own run.

@@ -322,7 +322,9 @@ impl Findings<'_> {
             let values = self.by_label(found.values);
             self.add(found.lint, found.name, values, found.note);
         }
-        for (lint, name) in varying {
+        // A thread or a process that is about to end is nothing to tell of.
+        let told = |lint: &Lint| !matches!(lint, Lint::Thread | Lint::ChildProcess);
+        for (lint, name) in varying.into_iter().filter(|(lint, _)| told(lint)) {
             let what = if name.is_empty() { lint.name().to_owned() } else { format!("{lint} `{name}`") };
             self.notes.push(format!("the {what} varies from run to run: not compared"));
         }

@@ -1,9 +1,9 @@
 //! Who the process is to the system: user, groups, capabilities, session, process group.
 
 use nix::sys::prctl;
-use nix::unistd::{Pid, getpgrp, getsid};
+use nix::unistd::{Pid, getgroups, getpgrp, getresgid, getresuid, getsid};
 
-use crate::Lint;
+use crate::{Lint, sys};
 
 use super::{Kind, Seen, never};
 
@@ -11,15 +11,17 @@ use super::{Kind, Seen, never};
 pub const KIND: Kind = Kind { lint: Lint::Identity, look, restore: never };
 
 fn look(seen: &mut Seen) {
-    let Some(status) = seen.status() else { return };
-    // Real, effective, saved and of the file system.
-    seen.add("user", ids(&status.users));
-    seen.add("group", ids(&status.groups));
-    seen.add("supplementary groups", &*status.supplementary);
-    seen.add("capabilities", &*status.capabilities);
-    seen.add("no new privileges", &*status.no_new_privileges);
-    seen.add("seccomp", &*status.seccomp);
-    seen.add("locked memory", &*status.locked_memory);
+    if let (Ok(user), Ok(group)) = (getresuid(), getresgid()) {
+        seen.add("user", ids([user.real.as_raw(), user.effective.as_raw(), user.saved.as_raw()]));
+        seen.add("group", ids([group.real.as_raw(), group.effective.as_raw(), group.saved.as_raw()]));
+    }
+    let groups = getgroups().unwrap_or_default();
+    seen.add("supplementary groups", groups.iter().map(|group| group.to_string()).collect::<Vec<_>>().join(" "));
+    seen.add("capabilities", format!("{:#x}", sys::attributes::capabilities()));
+    if let Ok(no_new_privileges) = prctl::get_no_new_privs() {
+        seen.add("no new privileges", no_new_privileges.to_string());
+    }
+    seen.add("seccomp", sys::attributes::seccomp().to_string());
     // By their numbers they differ from run to run.
     let own = |leader: Pid| if leader == Pid::this() { "its own" } else { "another's" };
     seen.add("process group", own(getpgrp()));
@@ -32,10 +34,8 @@ fn look(seen: &mut Seen) {
     }
 }
 
-fn ids(ids: &str) -> String {
-    let mut ids: Vec<&str> = ids.split_whitespace().collect();
-    if ids.windows(2).all(|pair| pair[0] == pair[1]) {
-        ids.truncate(1);
-    }
-    ids.join(" ")
+/// Real, effective and saved.
+fn ids(ids: [u32; 3]) -> String {
+    let same = ids.iter().all(|id| *id == ids[0]);
+    ids[..if same { 1 } else { 3 }].iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
 }

@@ -14,16 +14,13 @@ mod identity;
 mod limits;
 mod scheduling;
 mod signals;
-mod status;
 mod threads;
 mod timers;
 mod umask;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Level, Levels, Lint};
-
-use status::Status;
+use crate::{Level, Levels, Lint, sys};
 
 pub use descriptors::mark_captured;
 
@@ -87,7 +84,7 @@ pub fn look(looks: Looks) -> Option<State> {
     if looks == Looks::default() {
         return None;
     }
-    let mut seen = Seen { lint: Lint::Fd, status: Status::read(), state: State::default() };
+    let mut seen = Seen { lint: Lint::Fd, has_other_threads: has_other_threads(), state: State::default() };
     for kind in KINDS.iter().filter(|kind| looks.contain(kind.lint)) {
         seen.lint = kind.lint;
         (kind.look)(&mut seen);
@@ -163,7 +160,8 @@ const KINDS: &[Kind] = &[
 /// A look at work.
 struct Seen {
     lint: Lint,
-    status: Option<Status>,
+    /// Besides the body's own and the first one of the process.
+    has_other_threads: bool,
     state: State,
 }
 
@@ -172,17 +170,19 @@ impl Seen {
         self.state.items.push(Item { lint: self.lint, name: name.into(), value: value.into() });
     }
 
-    /// What the system tells of this process in one piece; without it the kind counts as not looked at.
-    fn status(&mut self) -> Option<Status> {
-        if self.status.is_none() {
-            self.unreadable();
-        }
-        self.status.clone()
-    }
-
     fn unreadable(&mut self) {
         self.state.unread.push(self.lint);
     }
+}
+
+/// Without `/proc` where the process has one thread, as a forked child has: the entries that are made there for each
+/// process are the dearest part of a look.
+fn has_other_threads() -> bool {
+    if sys::tree::has_one_thread() {
+        return false;
+    }
+    let ours = if std::process::id() as i32 == sys::tree::thread_id() { 1 } else { 2 };
+    sys::tree::thread_count().is_none_or(|count| count > ours)
 }
 
 /// For state that can only be looked at.

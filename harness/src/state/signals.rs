@@ -4,6 +4,7 @@
 use nix::libc;
 use nix::sys::signal::Signal;
 
+use crate::sys::dispositions::Disposition;
 use crate::{Lint, sys};
 
 use super::{Kind, Seen};
@@ -14,19 +15,20 @@ const MASK: &str = "mask";
 const PENDING: &str = "pending";
 
 fn look(seen: &mut Seen) {
-    let Some(status) = seen.status() else { return };
-    for number in in_set(status.ignored) {
-        seen.add(name(number), "ignored");
-    }
-    // The address of a handler is another in each program start, so it is not told.
-    for number in in_set(status.caught) {
-        let (flags, mask) = sys::dispositions::handler(number).unwrap_or_default();
-        let mut value = vec!["handler".to_owned()];
-        value.extend(FLAGS.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| (*name).to_owned()));
-        if mask != 0 {
-            value.push(format!("blocks {}", names(mask)));
+    for number in sys::dispositions::numbers() {
+        match sys::dispositions::of(number) {
+            Disposition::Default => {}
+            Disposition::Ignored => seen.add(name(number), "ignored"),
+            // The address is another in each program start, so it is not told.
+            Disposition::Handler { flags, mask } => {
+                let mut value = vec!["handler".to_owned()];
+                value.extend(FLAGS.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| (*name).to_owned()));
+                if mask != 0 {
+                    value.push(format!("blocks {}", names(mask)));
+                }
+                seen.add(name(number), value.join(", "));
+            }
         }
-        seen.add(name(number), value.join(", "));
     }
     for (name, bits) in [(MASK, sys::dispositions::mask()), (PENDING, sys::dispositions::pending())] {
         if in_set(bits).next().is_some() {

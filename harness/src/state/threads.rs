@@ -10,25 +10,24 @@ use super::{Kind, Seen, counted, never};
 
 pub const KIND: Kind = Kind { lint: Lint::Thread, look, restore: never };
 
-/// How often threads that are at work are looked at again, and after how long.
+/// How often threads are looked at again, those that sleep and those that are at work, and after how long.
+const AT_LEAST: u32 = 5;
 const LOOKS: u32 = 50;
 const PAUSE: Duration = Duration::from_micros(200);
 
 fn look(seen: &mut Seen) {
-    let Some(status) = seen.status() else { return };
-    let first = std::process::id() as i32;
-    let ours = [first, sys::tree::thread_id()];
-    if status.threads <= if ours[0] == ours[1] { 1 } else { 2 } {
+    if !seen.has_other_threads {
         return;
     }
+    let ours = [std::process::id() as i32, sys::tree::thread_id()];
     // A thread that was joined, or whose result was, may still be on its way out.
-    let mut threads = others(&ours);
-    for _ in 0..LOOKS {
-        if !threads.iter().any(|thread| thread.runs) {
+    let Some(mut threads) = others(&ours) else { return seen.unreadable() };
+    for look in 0..LOOKS {
+        if look >= AT_LEAST && !threads.iter().any(|thread| thread.runs) {
             break;
         }
         sleep(PAUSE);
-        threads = others(&ours);
+        threads = others(&ours).unwrap_or_default();
     }
     for (name, count) in counted(threads.into_iter().map(|thread| family(&thread.name))) {
         seen.add(name, count.to_string());
@@ -40,10 +39,11 @@ struct Thread {
     runs: bool,
 }
 
-fn others(ours: &[i32]) -> Vec<Thread> {
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else { return Vec::new() };
+/// `None` where they cannot be listed.
+fn others(ours: &[i32]) -> Option<Vec<Thread>> {
+    let tasks = fs::read_dir("/proc/self/task").ok()?;
     let ids = tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse::<i32>().ok());
-    ids.filter(|id| !ours.contains(id)).filter_map(thread).collect()
+    ids.filter(|id| !ours.contains(id)).filter_map(thread).collect::<Vec<_>>().into()
 }
 
 /// `None` where it has ended, or has begun to.

@@ -1,5 +1,7 @@
 //! The file mode creation mask.
 
+use std::fs;
+
 use nix::sys::stat::{Mode, umask};
 
 use crate::Lint;
@@ -8,10 +10,20 @@ use super::{Kind, Seen};
 
 pub const KIND: Kind = Kind { lint: Lint::Umask, look, restore };
 
-/// Not by `umask`, which changes it for a moment, for other threads too.
 fn look(seen: &mut Seen) {
-    if let Some(mask) = seen.status().and_then(|status| status.umask.clone()) {
-        seen.add("", mask);
+    // To ask for it is to change it for a moment, for other threads too.
+    let mask = if seen.has_other_threads {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+        line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok())
+    } else {
+        let mask = umask(Mode::S_IRWXG | Mode::S_IRWXO);
+        umask(mask);
+        Some(mask.bits())
+    };
+    match mask {
+        Some(mask) => seen.add("", format!("{mask:04o}")),
+        None => seen.unreadable(),
     }
 }
 

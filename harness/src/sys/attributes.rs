@@ -20,6 +20,23 @@ pub fn scheduling() -> (i32, i32) {
     }
 }
 
+/// The effective capabilities of the calling thread.
+pub fn capabilities() -> u64 {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header = [VERSION_3, 0];
+    // Effective, permitted and inheritable ones, 32 of each at a time.
+    let mut data = [0_u32; 6];
+    // SAFETY: both arrays have the size that this version of the call reads and writes.
+    unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()) };
+    u64::from(data[0]) | u64::from(data[3]) << 32
+}
+
+/// 0 without seccomp, 2 with a filter.
+pub fn seccomp() -> i32 {
+    // SAFETY: this operation of prctl takes no further argument and touches no memory.
+    unsafe { libc::prctl(libc::PR_GET_SECCOMP) }
+}
+
 /// Whether an interval timer runs, and its interval in microseconds.
 pub fn interval_timer(which: i32) -> Option<u64> {
     let mut timer = MaybeUninit::<libc::itimerval>::zeroed();

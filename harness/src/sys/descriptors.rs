@@ -5,26 +5,15 @@ use std::os::fd::{BorrowedFd, RawFd};
 use nix::errno::Errno;
 use nix::libc;
 
-/// The numbers below `slots` that are open. One system call for many of them.
-pub fn open_numbers(slots: usize) -> Vec<RawFd> {
+/// The numbers that are open: one system call for many of them. Those behind a large gap are not found.
+pub fn open_numbers() -> Vec<RawFd> {
     let mut open = Vec::new();
     let mut first = 0;
-    while first < slots {
-        let mut chunk = CHUNK.min(slots - first);
-        loop {
-            match poll(first, chunk, &mut open) {
-                // More at once than a process may have open.
-                Err(Errno::EINVAL) if chunk > 1 => chunk /= 2,
-                Err(Errno::EINTR) => {}
-                // Not one at a time: the limit is zero.
-                Err(_) => {
-                    open.extend((first..first + chunk).map(|number| number as RawFd).filter(|number| is_open(*number)));
-                    break;
-                }
-                Ok(()) => break,
-            }
-        }
-        first += chunk;
+    let mut seen = usize::MAX;
+    while seen != open.len() {
+        seen = open.len();
+        poll_all(first, &mut open);
+        first += CHUNK;
     }
     open
 }
@@ -45,6 +34,27 @@ pub fn close(number: RawFd) -> bool {
 }
 
 const CHUNK: usize = 256;
+
+fn poll_all(first: usize, open: &mut Vec<RawFd>) {
+    let (mut first, mut left) = (first, CHUNK);
+    let mut count = CHUNK;
+    while left > 0 {
+        count = count.min(left);
+        match poll(first, count, open) {
+            Ok(()) => {}
+            Err(Errno::EINTR) => continue,
+            // More at once than a process may have open.
+            Err(_) if count > 1 => {
+                count /= 2;
+                continue;
+            }
+            // Not one at a time.
+            Err(_) => open.extend(Some(first as RawFd).filter(|number| is_open(*number))),
+        }
+        first += count;
+        left -= count;
+    }
+}
 
 fn poll(first: usize, count: usize, open: &mut Vec<RawFd>) -> nix::Result<()> {
     let mut polled = [libc::pollfd { fd: 0, events: 0, revents: 0 }; CHUNK];

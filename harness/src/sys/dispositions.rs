@@ -10,11 +10,31 @@ pub fn numbers() -> impl Iterator<Item = i32> {
     (1..=64).filter(|number| *number < 32 || *number >= libc::SIGRTMIN())
 }
 
-/// Flags and mask of the handler of a signal; `None` where there is none.
-pub fn handler(number: i32) -> Option<(i32, u64)> {
-    let action = action(number)?;
-    let caught = action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN;
-    caught.then(|| (action.sa_flags, bits(&action.sa_mask)))
+/// What is done on a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// What the system does by itself.
+    Default,
+    /// Nothing.
+    Ignored,
+    /// A function is called.
+    Handler {
+        /// `SA_RESTART` and others.
+        flags: i32,
+        /// Signals that are blocked meanwhile: signal n is bit n - 1.
+        mask: u64,
+    },
+}
+
+/// The disposition of a signal.
+pub fn of(number: i32) -> Disposition {
+    match action(number) {
+        Some(action) if action.sa_sigaction == libc::SIG_IGN => Disposition::Ignored,
+        Some(action) if action.sa_sigaction != libc::SIG_DFL => {
+            Disposition::Handler { flags: action.sa_flags, mask: bits(&action.sa_mask) }
+        }
+        _ => Disposition::Default,
+    }
 }
 
 /// Keeps the handlers as they are now, for [`restore`] in this process and in those that are forked from it.
