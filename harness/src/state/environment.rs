@@ -1,6 +1,7 @@
 //! Environment variables.
 
 use std::env;
+use std::ffi::OsString;
 
 use crate::protocol::MARK_VARIABLE;
 use crate::{Lint, sys};
@@ -11,7 +12,8 @@ pub const KIND: Kind = Kind { lint: Lint::Env, look, restore };
 
 fn look(seen: &mut Seen) {
     for (name, value) in env::vars_os().filter(|(name, _)| *name != MARK_VARIABLE) {
-        seen.add(name.to_string_lossy(), value.to_string_lossy());
+        let text = |text: OsString| text.into_string().unwrap_or_else(|text| text.to_string_lossy().into_owned());
+        seen.add(text(name), text(value));
     }
 }
 

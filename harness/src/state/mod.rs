@@ -18,14 +18,15 @@ mod threads;
 mod timers;
 mod umask;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Level, Levels, Lint, sys};
 
 pub use descriptors::mark_captured;
 
 /// Something that a process has: a descriptor, a variable, a limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// The kind.
     pub lint: Lint,
@@ -45,6 +46,7 @@ pub struct State {
 }
 
 /// An item that is not the same in two states.
+#[allow(dead_code)] // for the search for causes, as are `changes` and `restore`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The kind.
@@ -70,6 +72,7 @@ impl Looks {
     }
 
     /// All of them.
+    #[allow(dead_code)] // see `Change`
     pub fn all() -> Looks {
         Looks(KINDS.iter().fold(0, |bits, kind| bits | 1 << kind.lint as u32))
     }
@@ -84,7 +87,8 @@ pub fn look(looks: Looks) -> Option<State> {
     if looks == Looks::default() {
         return None;
     }
-    let mut seen = Seen { lint: Lint::Fd, has_other_threads: has_other_threads(), state: State::default() };
+    let state = State { items: Vec::with_capacity(128), unread: Vec::new() };
+    let mut seen = Seen { lint: Lint::Fd, has_other_threads: has_other_threads(), state };
     for kind in KINDS.iter().filter(|kind| looks.contain(kind.lint)) {
         seen.lint = kind.lint;
         (kind.look)(&mut seen);
@@ -98,6 +102,7 @@ impl State {
         self.items.iter().find(|item| item.lint == lint && item.name == name)
     }
 
+    #[allow(dead_code)] // see `Change`
     /// What is not as it was in the `clean` process.
     pub fn changes(&self, clean: &State) -> Vec<Change> {
         let read = |lint: &Lint| !self.unread.contains(lint) && !clean.unread.contains(lint);
@@ -116,6 +121,7 @@ impl State {
     }
 }
 
+#[allow(dead_code)] // see `Change`
 /// Puts an item back to its value in the clean process, where `None` means that it did not exist. Whether that was
 /// done: some states can only be looked at. Call in a forked child, while it has a single thread.
 pub fn restore(lint: Lint, name: &str, clean: Option<&str>) -> bool {
@@ -138,6 +144,7 @@ struct Kind {
     /// Adds what there is.
     look: fn(&mut Seen),
     /// See [`restore`].
+    #[allow(dead_code)] // see `Change`
     restore: fn(&str, Option<&str>) -> bool,
 }
 
@@ -183,6 +190,21 @@ fn has_other_threads() -> bool {
     }
     let ours = if std::process::id() as i32 == sys::tree::thread_id() { 1 } else { 2 };
     sys::tree::thread_count().is_none_or(|count| count > ours)
+}
+
+/// As a tuple with the lint's number: there are a hundred in each state.
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.lint as u8, &self.name, &self.value).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Item, D::Error> {
+        let (number, name, value) = <(u8, String, String)>::deserialize(deserializer)?;
+        let lint = Lint::ALL.get(usize::from(number)).ok_or_else(|| D::Error::custom("no lint has this number"))?;
+        Ok(Item { lint: *lint, name, value })
+    }
 }
 
 /// For state that can only be looked at.

@@ -90,6 +90,13 @@ pub fn set_mask(bits: u64) -> bool {
 
 static CLEAN: OnceLock<Vec<(i32, libc::sigaction)>> = OnceLock::new();
 
+/// Puts a signal's disposition to the default.
+#[cfg(test)]
+pub fn set_default(number: i32) {
+    // SAFETY: the default disposition runs no code of ours.
+    unsafe { libc::signal(number, libc::SIG_DFL) };
+}
+
 fn bits(set: &libc::sigset_t) -> u64 {
     // SAFETY: the set was initialised, and the numbers are those of signals.
     let is_member = |number: &i32| unsafe { libc::sigismember(set, *number) } == 1;
