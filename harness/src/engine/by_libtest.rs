@@ -16,6 +16,7 @@ use crate::process;
 use crate::protocol::Settings;
 use crate::registry::{self, Entry};
 use crate::role::{self, Role};
+use crate::state::Looks;
 use crate::sys::exec::Streams;
 use crate::sys::{self, stdio};
 
@@ -176,7 +177,7 @@ pub fn plain() {
 fn once(entry: &'static Entry) {
     let case = entry.case();
     let Body::Attached(attached) = &case.body else { return };
-    let record = body::run(&case, Some(attached.setup()), None);
+    let record = body::run(&case, Some(attached.setup()), None, Looks::default());
     match record.end {
         End::Returned { error: None, value: Ok(_) } => {}
         End::Returned { error: Some(error), .. } => panic!("{error}"),

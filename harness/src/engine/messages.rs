@@ -9,6 +9,7 @@ use crate::StartMethod;
 use crate::analysis::{Layout, Mapping, Span, ThreadDump};
 use crate::codec::CodecError;
 use crate::protocol::ChildExit;
+use crate::state::Looks;
 
 /// One thing that a parent does, in the order it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,6 +48,10 @@ pub struct Request {
     pub stall_ms: Option<u64>,
     /// How children end.
     pub child_exit: ChildExit,
+    /// What is looked at when a body has ended in a child.
+    pub looks: Looks,
+    /// The same in the parent, after its setup too. Its state is not compared, but explains.
+    pub looks_in_parent: Looks,
     /// What becomes of the parent afterwards.
     pub session: Session,
     /// For the steps [`Step::PutBack`].
@@ -124,6 +129,8 @@ pub struct SetupRecord {
     pub encoded: Option<Result<Bytes, CodecError>>,
     /// Each argument as `{:?}` prints it.
     pub debug: Vec<Option<String>>,
+    /// The state of the process after it; see [`RunRecord::state`].
+    pub state: Option<Bytes>,
 }
 
 /// What came of one run of the body, as its supervisor tells it.
@@ -145,6 +152,9 @@ pub struct RunRecord {
     pub arguments: Vec<Option<String>>,
     /// The process and the thread of the body, whose numbers do not count in a comparison.
     pub ids: Vec<i32>,
+    /// The state of the process after it: the tokens of a [`State`](crate::state::State). Handed on as they are, and
+    /// read only where they differ.
+    pub state: Option<Bytes>,
 }
 
 /// What a child itself reports of its run.
@@ -160,6 +170,8 @@ pub struct ChildRecord {
     pub arguments: Vec<Option<String>>,
     /// See [`RunRecord::ids`].
     pub ids: Vec<i32>,
+    /// See [`RunRecord::state`].
+    pub state: Option<Bytes>,
 }
 
 /// What a child made by exec is told.
@@ -171,6 +183,8 @@ pub struct ChildOrder {
     pub name: String,
     /// How it ends.
     pub exit: ChildExit,
+    /// As in [`Request`].
+    pub looks: Looks,
     /// The arguments; `None` where the body has none.
     pub arguments: Option<Bytes>,
 }
