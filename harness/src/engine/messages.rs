@@ -9,7 +9,7 @@ use crate::StartMethod;
 use crate::analysis::{Layout, Mapping, Span, ThreadDump};
 use crate::codec::CodecError;
 use crate::protocol::ChildExit;
-use crate::state::Looks;
+use crate::state::{Change, Looks};
 
 /// One thing that a parent does, in the order it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,10 +27,12 @@ pub enum Step {
 }
 
 /// One thing that a parent can have changed, and that can be put back in a forked child.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Item {
     /// Bytes of statics or thread-locals.
     Memory(Span),
+    /// A part of the process's state.
+    State(Change),
 }
 
 /// From the runner to a fork server: run these steps in one parent.
@@ -94,8 +96,10 @@ pub struct Waiting {
     pub clean: Layout,
     /// Where they are in the parent, in the thread of the body.
     pub warm: Layout,
-    /// What the parent has changed since it was forked.
+    /// The memory that the parent has changed since it was forked.
     pub changed: Vec<Span>,
+    /// What it has changed of its state.
+    pub state: Vec<Change>,
     /// The names of its threads besides that of the body and ours.
     pub threads: Vec<String>,
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::case::{Arguments, Body, TestCase};
-use crate::state;
+use crate::state::{self, Looks, State};
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
 use crate::sys::memory::{self, Snapshot};
@@ -101,13 +101,18 @@ struct Parent<'a> {
     /// The arguments as a child gets them.
     encoded: Option<Bytes>,
     /// What this process was like before it ran anything of the test's, where children will be put back to it.
-    clean: Option<Snapshot>,
+    clean: Option<Clean>,
+}
+
+struct Clean {
+    memory: Snapshot,
+    state: State,
 }
 
 impl Parent<'_> {
     fn work(&mut self) {
         if self.request.session == Session::Open {
-            self.clean = Some(Snapshot::take());
+            self.clean = Some(Clean { memory: Snapshot::take(), state: state::look(Looks::all()).unwrap_or_default() });
         }
         let mut arguments = None;
         if let Body::Attached(attached) = &self.case.body {
@@ -163,7 +168,8 @@ impl Parent<'_> {
         self.tell(&ParentRecord::Waiting(Waiting {
             parent: std::process::id() as i32,
             warm: memory::layout(),
-            changed: clean.changed(),
+            changed: clean.memory.changed(),
+            state: state::look(Looks::all()).unwrap_or_default().changes(&clean.state),
             threads: sys::tree::other_threads(),
             ..Waiting::default()
         }));
@@ -527,9 +533,11 @@ fn not_run(step: Step) -> RunRecord {
 }
 
 /// In a forked child, before it does anything else.
-fn put_back(item: &Item, clean: &Snapshot) {
+fn put_back(item: &Item, clean: &Clean) {
     match item {
-        Item::Memory(span) => clean.restore(span),
+        Item::Memory(span) => clean.memory.restore(span),
+        // What cannot be put back stays as it is: then it is not what the search finds.
+        Item::State(change) => _ = state::restore(change.lint, &change.name, change.clean.as_deref()),
     }
 }
 

@@ -46,8 +46,7 @@ pub struct State {
 }
 
 /// An item that is not the same in two states.
-#[allow(dead_code)] // for the search for causes, as are `changes` and `restore`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The kind.
     pub lint: Lint,
@@ -72,7 +71,6 @@ impl Looks {
     }
 
     /// All of them.
-    #[allow(dead_code)] // see `Change`
     pub fn all() -> Looks {
         Looks(KINDS.iter().fold(0, |bits, kind| bits | 1 << kind.lint as u32))
     }
@@ -102,7 +100,6 @@ impl State {
         self.items.iter().find(|item| item.lint == lint && item.name == name)
     }
 
-    #[allow(dead_code)] // see `Change`
     /// What is not as it was in the `clean` process.
     pub fn changes(&self, clean: &State) -> Vec<Change> {
         let read = |lint: &Lint| !self.unread.contains(lint) && !clean.unread.contains(lint);
@@ -121,7 +118,6 @@ impl State {
     }
 }
 
-#[allow(dead_code)] // see `Change`
 /// Puts an item back to its value in the clean process, where `None` means that it did not exist. Whether that was
 /// done: some states can only be looked at. Call in a forked child, while it has a single thread.
 pub fn restore(lint: Lint, name: &str, clean: Option<&str>) -> bool {
@@ -144,7 +140,6 @@ struct Kind {
     /// Adds what there is.
     look: fn(&mut Seen),
     /// See [`restore`].
-    #[allow(dead_code)] // see `Change`
     restore: fn(&str, Option<&str>) -> bool,
 }
 
