@@ -37,7 +37,7 @@ pub fn run(entry: &'static Entry) {
         Role::TargetServer(socket) => process::run_server(socket),
         Role::Server(socket) => {
             UNDER_LIBTEST.store(true, Ordering::Relaxed);
-            server::serve(socket, cases())
+            server::serve(socket, cases(), None)
         }
         Role::Child(file) => {
             take_stdout();

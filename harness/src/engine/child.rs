@@ -9,8 +9,8 @@ use crate::sys;
 use crate::sys::region::Region;
 use crate::{StartMethod, value};
 
-use super::body;
 use super::messages::{Bytes, ChildOrder, ChildRecord, End};
+use super::{affinity, body};
 
 /// What is asked of a child besides its body.
 #[derive(Clone, Copy)]
@@ -90,6 +90,7 @@ pub fn spawned(file: std::os::fd::OwnedFd, case: impl Fn(usize) -> Option<TestCa
     };
     // It lives as long as the process.
     let case: &'static TestCase = Box::leak(Box::new(case));
+    affinity::set_cpus(&order.cpus);
     body::note_panics();
     for preload in crate::registry::PRELOADS {
         preload();

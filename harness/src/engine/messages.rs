@@ -191,6 +191,8 @@ pub struct ChildOrder {
     pub looks: Looks,
     /// The arguments; `None` where the body has none.
     pub arguments: Option<Bytes>,
+    /// The cpus that it may run on; empty where it keeps those that it has inherited.
+    pub cpus: Vec<usize>,
 }
 
 /// How a run of a body ended.

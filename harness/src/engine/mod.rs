@@ -4,6 +4,7 @@
 //! attempts. A server forks the [`parent`], which forks or executes each [`child`]; both watch by [`supervise`].
 //! What comes back is turned into [`facets`], collected in a [`history`], and concluded upon by [`verdict`].
 
+mod affinity;
 mod analyser;
 mod body;
 pub mod by_libtest;
@@ -48,7 +49,7 @@ pub fn enter(count: usize, case: impl Fn(usize) -> TestCase) {
         Role::TargetServer(socket) => process::run_server(socket),
         Role::Standalone => runner::standalone(all()),
         Role::Runner(socket) => runner::attached(all(), socket),
-        Role::Server(socket) => server::serve(socket, all()),
+        Role::Server(socket) => server::serve(socket, all(), None),
         Role::Child(file) => child::spawned(file, |index| (index < count).then(|| case(index))),
     }
 }

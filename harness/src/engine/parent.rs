@@ -23,6 +23,7 @@ use crate::sys::tree::Status;
 use crate::sys::{self, stdio};
 use crate::{StartMethod, value};
 
+use super::affinity::Affinity;
 use super::body;
 use super::by_libtest;
 use super::capture::Capture;
@@ -49,7 +50,18 @@ pub mod ask {
 pub const CHILD_CAPACITY: usize = 24 << 20;
 
 /// The main function of a parent: the calling thread is parked, another one does the work.
-pub fn main(case: &'static TestCase, request: &Request, region: &Region, server: Listener) -> ! {
+pub fn main(
+    case: &'static TestCase,
+    request: &Request,
+    region: &Region,
+    server: Listener,
+    affinity: Option<Affinity>,
+) -> ! {
+    let mut affinity = affinity;
+    // The first thread has the mask that a test finds by the process's number.
+    if let Some(affinity) = &mut affinity {
+        affinity.run();
+    }
     // Children report elsewhere: what the parent has seen is out of their reach.
     region.inherit(false);
     state::mark_captured();
@@ -66,6 +78,7 @@ pub fn main(case: &'static TestCase, request: &Request, region: &Region, server:
             failed_slowly: false,
             encoded: None,
             clean: None,
+            affinity,
         };
         let body = thread::Builder::new().name(case.name.clone()).spawn_scoped(scope, move || {
             parent.work();
@@ -102,6 +115,7 @@ struct Parent<'a> {
     encoded: Option<Bytes>,
     /// What this process was like before it ran anything of the test's, where children will be put back to it.
     clean: Option<Clean>,
+    affinity: Option<Affinity>,
 }
 
 struct Clean {
@@ -131,11 +145,14 @@ impl Parent<'_> {
         while self.has_more() {
             self.steps(&mut arguments);
         }
+        // Destructors are test code as well.
+        self.roam();
     }
 
     fn steps(&mut self, arguments: &mut Option<Box<dyn Arguments>>) {
         for index in 0..self.request.steps.len() {
             self.region.header().step.store(self.steps_done + index as u32, Ordering::Release);
+            self.stay();
             let step = self.request.steps[index];
             let record = match step {
                 Step::Parent => self.run_here(index, arguments),
@@ -218,7 +235,8 @@ impl Parent<'_> {
             }
             _ => arguments.take(),
         };
-        let record = self.in_body(|| body::run(self.case, arguments, None, self.request.looks_in_parent));
+        let (case, looks) = (self.case, self.request.looks_in_parent);
+        let record = self.in_body(|| body::run(case, arguments, None, looks));
         self.slowest_here = self.slowest_here.max(Some(record.duration_us));
         // Threads that go on may write at any time; without one, nothing can come after the body's own end.
         if sys::tree::thread_count().is_none_or(|count| count > 2) {
@@ -247,6 +265,7 @@ impl Parent<'_> {
         let child = match fork() {
             Ok(Fork::Parent { child }) => child,
             Ok(Fork::Child) => {
+                self.roam();
                 pipes.enter();
                 if let (Step::PutBack(set), Some(clean)) = (step, &self.clean) {
                     let items = self.request.put_back.get(set as usize);
@@ -275,6 +294,7 @@ impl Parent<'_> {
                 name: self.request.name.clone(),
                 exit: self.request.child_exit,
                 looks: self.request.looks,
+                cpus: self.affinity.map(|affinity| affinity.own_cpus()).unwrap_or_default(),
                 arguments: self.encoded.clone(),
             };
             let order = value::to_tokens(&order).map_err(|error| error.to_string())?;
@@ -318,13 +338,28 @@ impl Parent<'_> {
     }
 
     /// Runs test code: the fork server keeps the time meanwhile.
-    fn in_body<T>(&self, function: impl FnOnce() -> T) -> T {
+    fn in_body<T>(&mut self, function: impl FnOnce() -> T) -> T {
+        self.roam();
         let header = self.region.header();
         header.body_since.store(now_ns(), Ordering::Release);
         let result = function();
         header.progress.store(now_ns(), Ordering::Release);
         header.body_since.store(0, Ordering::Release);
         result
+    }
+
+    /// Before this thread starts other processes and waits for them.
+    fn stay(&mut self) {
+        if let Some(affinity) = &mut self.affinity {
+            affinity.wait();
+        }
+    }
+
+    /// Before this thread runs test code.
+    fn roam(&mut self) {
+        if let Some(affinity) = &mut self.affinity {
+            affinity.run();
+        }
     }
 
     fn ask(&self, what: u32) {

@@ -25,6 +25,7 @@ use crate::sys::tree::Status;
 use crate::sys::{self, stdio};
 use crate::{StartMethod, value};
 
+use super::affinity::Affinity;
 use super::body;
 use super::capture::Capture;
 use super::child::{self, Orders};
@@ -49,7 +50,7 @@ pub struct Client {
 impl Client {
     /// Forks a server off the calling process, which has a single thread. The child serves until its client hangs up,
     /// and closes `private` first.
-    pub fn fork(cases: &'static [TestCase], private: &[RawFd]) -> nix::Result<Client> {
+    pub fn fork(cases: &'static [TestCase], private: &[RawFd], affinity: Option<Affinity>) -> nix::Result<Client> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
         match fork()? {
             Fork::Parent { child } => Ok(Client { socket: ours.into(), pid: child }),
@@ -59,7 +60,7 @@ impl Client {
                     // The process ends without returning from here: nothing owns these copies any more.
                     let _ = nix::unistd::close(*fd);
                 }
-                serve(theirs, cases)
+                serve(theirs, cases, affinity)
             }
         }
     }
@@ -95,8 +96,8 @@ impl Client {
 }
 
 /// The main function of a server. Ends when the client hangs up.
-pub fn serve(client: OwnedFd, cases: &'static [TestCase]) -> ! {
-    let Ok(mut server) = Server::new(client) else { sys::end::silently(1) };
+pub fn serve(client: OwnedFd, cases: &'static [TestCase], affinity: Option<Affinity>) -> ! {
+    let Ok(mut server) = Server::new(client, affinity) else { sys::end::silently(1) };
     let mut next = server.receive();
     while let Some(request) = next {
         next = match server.run(request, cases) {
@@ -125,10 +126,11 @@ struct Server {
     /// The parent's region. Mapped once: its pages stay warm.
     region: Region,
     listener: Listener,
+    affinity: Option<Affinity>,
 }
 
 impl Server {
-    fn new(client: OwnedFd) -> nix::Result<Server> {
+    fn new(client: OwnedFd, mut affinity: Option<Affinity>) -> nix::Result<Server> {
         // A group of its own: what the terminal sends to the runner's is the runner's affair.
         let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
         sys::tree::become_subreaper();
@@ -143,7 +145,11 @@ impl Server {
         sys::end::flush_rust();
         let (bell, mask) = sys::signals::listen_to_doorbell()?;
         let region = Region::anonymous(PARENT_CAPACITY)?;
-        Ok(Server { socket: client.into(), bell, mask, region, listener: Listener::current() })
+        // Preloads have run as test code does.
+        if let Some(affinity) = &mut affinity {
+            affinity.wait();
+        }
+        Ok(Server { socket: client.into(), bell, mask, region, listener: Listener::current(), affinity })
     }
 
     fn receive(&self) -> Option<Request> {
@@ -173,7 +179,7 @@ impl Server {
             Ok(Fork::Child) => {
                 self.leave(Pid::from_raw(0));
                 pipes.enter();
-                parent::main(case, &request, &self.region, self.listener)
+                parent::main(case, &request, &self.region, self.listener, self.affinity)
             }
             Err(error) => return failed(&format!("cannot fork: {}", error.desc())),
         };
@@ -339,6 +345,9 @@ impl ParentPolicy<'_> {
             Ok(Fork::Parent { child }) => child,
             Ok(Fork::Child) => {
                 self.server.leave(self.parent);
+                if let Some(mut affinity) = self.server.affinity {
+                    affinity.run();
+                }
                 close(watched);
                 pipes.enter();
                 let orders = Orders { exit: self.request.child_exit, looks: self.request.looks };

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use crate::case::TestCase;
 use crate::sys;
 
+use super::affinity::Affinity;
 use super::judge::Serve;
 use super::messages::{Reply, Request};
 use super::server::Client;
@@ -37,9 +38,9 @@ impl Servers {
         sys::tree::become_subreaper();
         sys::end::flush_rust();
         let mut idle: Vec<Client> = Vec::new();
-        for _ in 0..count {
+        for index in 0..count {
             let others: Vec<RawFd> = idle.iter().map(Client::socket).chain(private.iter().copied()).collect();
-            let server = Client::fork(cases, &others)?;
+            let server = Client::fork(cases, &others, Affinity::of_worker(index))?;
             idle.push(server);
         }
         let all = idle.iter().filter_map(|client| Some((client.pid, client.handle()?))).collect();
