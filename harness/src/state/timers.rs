@@ -16,7 +16,7 @@ fn look(seen: &mut Seen) {
         ("ITIMER_PROF", libc::ITIMER_PROF),
     ];
     for (name, which) in timers {
-        match sys::attributes::interval_timer(which as i32) {
+        match sys::attributes::interval_timer(which) {
             None => {}
             Some(0) => seen.add(name, "runs once"),
             Some(interval) => seen.add(name, format!("runs every {interval} us")),
