@@ -16,7 +16,7 @@ use crate::process;
 use crate::protocol::Settings;
 use crate::registry::{self, Entry};
 use crate::role::{self, Role};
-use crate::state::Looks;
+use crate::state::{self, Looks};
 use crate::sys::exec::Streams;
 use crate::sys::{self, stdio};
 
@@ -41,6 +41,7 @@ pub fn run(entry: &'static Entry) {
         }
         Role::Child(file) => {
             take_stdout();
+            state::disregard_threads();
             child::spawned(file, case_at)
         }
         Role::Plain => once(entry),

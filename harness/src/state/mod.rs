@@ -24,6 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{Level, Levels, Lint, sys};
 
 pub use descriptors::mark_captured;
+pub use threads::disregard_threads;
 
 /// Something that a process has: a descriptor, a variable, a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,8 +184,7 @@ fn has_other_threads() -> bool {
     if sys::tree::has_one_thread() {
         return false;
     }
-    let ours = if std::process::id() as i32 == sys::tree::thread_id() { 1 } else { 2 };
-    sys::tree::thread_count().is_none_or(|count| count > ours)
+    sys::tree::thread_count().is_none_or(|count| count > threads::ours().len() as u64)
 }
 
 /// As a tuple with the lint's number: there are a hundred in each state.

@@ -1,6 +1,7 @@
 //! Threads besides the body's own and the first one of its process, which is parked.
 
 use std::fs;
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ fn look(seen: &mut Seen) {
     if !seen.has_other_threads {
         return;
     }
-    let ours = [std::process::id() as i32, sys::tree::thread_id()];
+    let ours = ours();
     // A thread that was joined, or whose result was, may still be on its way out.
     let Some(mut threads) = others(&ours) else { return seen.unreadable() };
     for look in 0..LOOKS {
@@ -34,7 +35,24 @@ fn look(seen: &mut Seen) {
     }
 }
 
+/// Those that exist now are not the body's: libtest's own. In a process that becomes a child of ours.
+pub fn disregard_threads() {
+    OLDER.get_or_init(|| others(&[]).unwrap_or_default().into_iter().map(|thread| thread.id).collect());
+}
+
+/// The body's thread, the first one, and those that are disregarded.
+pub fn ours() -> Vec<i32> {
+    let mut ours = vec![std::process::id() as i32, sys::tree::thread_id()];
+    ours.extend(OLDER.get().into_iter().flatten());
+    ours.sort_unstable();
+    ours.dedup();
+    ours
+}
+
+static OLDER: OnceLock<Vec<i32>> = OnceLock::new();
+
 struct Thread {
+    id: i32,
     name: String,
     runs: bool,
 }
@@ -55,7 +73,7 @@ fn thread(id: i32) -> Option<Thread> {
     let state = fields.next()?;
     let flags: u64 = fields.nth(5)?.parse().ok()?;
     let ended = flags & EXITING != 0 || state.starts_with(['Z', 'X']);
-    (!ended).then(|| Thread { name: name.to_owned(), runs: state.starts_with('R') })
+    (!ended).then(|| Thread { id, name: name.to_owned(), runs: state.starts_with('R') })
 }
 
 /// Members of a pool by one name: their numbers may count all threads that the process ever had.
