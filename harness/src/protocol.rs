@@ -19,7 +19,7 @@ pub const MARK_VARIABLE: &str = "XPROC";
 pub const SETTINGS_VARIABLE: &str = "__XPROC_SETTINGS";
 
 /// Both sides must speak the same version; it changes with every change of these types.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// What `cargo-xproc` asks of the tests of a binary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,6 +106,11 @@ pub enum FromBinary {
     },
     /// A test begins.
     Started {
+        /// Its name.
+        name: String,
+    },
+    /// A test differs, and the cause is being searched.
+    Searching {
         /// Its name.
         name: String,
     },

@@ -57,6 +57,12 @@ impl Human {
         format!("{PASSED}{:>12}{PASSED:#} {tests} of {binaries} by {}\n", "Starting", and(&methods))
     }
 
+    /// A test differs, and takes longer for it.
+    pub fn searching(&self, id: &str, name: &str) -> String {
+        let (id, name) = (escape(id), cut_line(name, 200));
+        format!("{WARNED}{:>12}{WARNED:#} {QUIET}{id}{QUIET:#} {name}: for the cause of a difference\n", "Searching")
+    }
+
     /// One line a test.
     pub fn status_line(&self, report: &TestReport) -> String {
         let style = style(report.verdict);

@@ -123,6 +123,13 @@ impl Reporter {
         anstream::eprintln!("{}error{:#}: {message}", human::FAILED, human::FAILED);
     }
 
+    /// The cause of a difference is being searched, which may take a while.
+    pub fn searching(&mut self, binary: &Binary, name: &str) {
+        if self.format == MessageFormat::Human && !self.quiet {
+            show(&self.human.searching(&binary.id(), name));
+        }
+    }
+
     /// A signal came while these tests ran.
     pub fn interrupted<'a>(&mut self, running: impl Iterator<Item = &'a String>) {
         let running: Vec<_> = running.map(|name| text::cut_line(name, 60)).collect();

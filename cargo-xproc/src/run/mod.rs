@@ -278,6 +278,7 @@ impl Run<'_> {
                 Ok(Event::Process(id, _)) if id != process.id => {}
                 Ok(Event::Process(_, ProcessEvent::Message(message))) => match *message {
                     FromBinary::Started { name } => _ = running.insert(name, Instant::now()),
+                    FromBinary::Searching { name } => self.reporter.searching(binary, &name),
                     FromBinary::Finished { report } => {
                         running.remove(&report.name);
                         if remaining.remove(&report.name) {

@@ -98,6 +98,7 @@ pub trait Serve {
 }
 
 /// Runs a test, as often as it takes. What fails or differs is run again `alone`, without other tests beside it.
+/// `searching` is called before a search for causes, which may take a while.
 pub fn judge(
     index: usize,
     case: &TestCase,
@@ -105,6 +106,7 @@ pub fn judge(
     alone: &Alone,
     server: &mut impl Serve,
     analyser: &Mutex<Analyser>,
+    searching: &dyn Fn(),
 ) -> TestReport {
     let analyser = || analyser.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
@@ -129,7 +131,10 @@ pub fn judge(
         return report::of_test(case, &history, verdict::conclude(&history, case, &terms), began.elapsed());
     }
     patience = less_patience(history.first(), patience);
+    let waits = Instant::now();
     let _alone = alone.alone();
+    // Of the others' time.
+    let began = began + waits.elapsed();
     if alone.has_others() {
         // What tests do to each other outside their processes is no difference between start methods.
         let beside_others = std::mem::replace(&mut history.attempts[0], attempt(terms.steps(false), patience));
@@ -170,6 +175,7 @@ pub fn judge(
     if settings.causes
         && let Some(goal) = Goal::of(&history, &judgement.differences, by_argument)
     {
+        searching();
         let experiment = Experiment { index, case, terms: &terms, goal: &goal, patience };
         let found = search(&experiment, server, &mut analyser());
         judgement.causes.extend(found.causes);

@@ -47,7 +47,7 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     let trials = chosen.into_iter().map(|index| {
         let run = run.clone();
         let case = &cases[index];
-        Trial::test(case.name.clone(), move || match run.judge(index) {
+        Trial::test(case.name.clone(), move || match run.judge(index, &|| ()) {
             Some(mut report) if report.fails(&run.settings.levels) => {
                 report.package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
                 Err(Failed::from(run.analyser.lock().unwrap_or_else(PoisonError::into_inner).text(&report)))
@@ -123,7 +123,9 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
                 return Ok(());
             }
             say(&FromBinary::Started { name: run.cases[index].name.clone() });
-            if let Some(report) = run.judge(index) {
+            let name = &run.cases[index].name;
+            let searching = || say(&FromBinary::Searching { name: name.clone() });
+            if let Some(report) = run.judge(index, &searching) {
                 if run.settings.fail_fast && report.fails(&run.settings.levels) {
                     run.stopped.store(true, Ordering::Release);
                 }
@@ -168,9 +170,16 @@ impl Run {
     }
 
     /// `None` where the run was stopped meanwhile.
-    fn judge(&self, index: usize) -> Option<TestReport> {
-        let report =
-            judge(index, &self.cases[index], &self.settings, &self.alone, &mut self.servers.lease(), &self.analyser);
+    fn judge(&self, index: usize, searching: &dyn Fn()) -> Option<TestReport> {
+        let report = judge(
+            index,
+            &self.cases[index],
+            &self.settings,
+            &self.alone,
+            &mut self.servers.lease(),
+            &self.analyser,
+            searching,
+        );
         let ended = self.stopped.load(Ordering::Acquire) && !self.settings.fail_fast;
         (!ended).then_some(report)
     }
