@@ -13,6 +13,7 @@ mod cases {
     mod interference;
     mod ordinary;
     mod seed;
+    mod state;
     mod surroundings;
     mod verdicts;
 }

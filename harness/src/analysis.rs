@@ -37,6 +37,8 @@ pub enum Question {
         /// The executable mappings of their process.
         mappings: Vec<Mapping>,
     },
+    /// How does this report read? It is the JSON of a [`TestReport`](crate::TestReport).
+    Report(String),
 }
 
 /// What is answered.
@@ -51,6 +53,8 @@ pub enum Answer {
     Values(Vec<Change>),
     /// The frames of each thread, innermost first.
     Stacks(Vec<Vec<Frame>>),
+    /// The report as text.
+    Report(String),
     /// The question cannot be answered, for this reason.
     Failed(String),
 }

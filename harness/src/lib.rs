@@ -69,8 +69,10 @@
 //!
 //! - Linux only, with pidfds (5.4 or newer) and a mounted `/proc`.
 //! - A body runs five times, and more often where it differs. What it does outside its process is repeated.
-//! - A difference is seen only in how a body ends, in what it returns, observes and prints. Descriptors, environment,
-//!   signals and statics at the end of a body are not compared yet, although their [`Lint`]s have names.
+//! - A difference is seen in how a body ends, in what it returns, observes and prints, and in the state that it leaves
+//!   its process in: descriptors, environment, directory, signals, limits and the like. Statics and thread-locals are not
+//!   compared yet, although their [`Lint`]s have names. Memory locks, POSIX timers, the locale and descriptors behind a
+//!   gap of 256 numbers are not looked at.
 //! - Races that did not happen in these runs are not found, nor what takes more than two forked siblings.
 //! - A deadlock is proven where all threads wait without a time limit on memory of their own process. Other hangs end by
 //!   the time-out.
@@ -106,6 +108,7 @@ mod registry;
 mod role;
 mod shim;
 mod start_method;
+mod state;
 mod sys;
 #[doc(hidden)]
 pub mod value;

@@ -15,6 +15,9 @@ pub const ROLE_VARIABLE: &str = "__XPROC_ROLE";
 /// Set for test bodies, and for nothing else: a test binary that a body starts again sees it and is plain libtest.
 pub const MARK_VARIABLE: &str = "XPROC";
 
+/// Holds [`Settings`] as JSON for a test binary that `cargo xproc nextest` starts. Never visible to a test body.
+pub const SETTINGS_VARIABLE: &str = "__XPROC_SETTINGS";
+
 /// Both sides must speak the same version; it changes with every change of these types.
 pub const PROTOCOL: u32 = 1;
 

@@ -24,6 +24,9 @@ struct Expected {
     verdict: String,
     #[serde(default)]
     lints: Vec<String>,
+    /// Each difference in full, such as `env TZ: fork UTC, forkserver not set`; where none is given, they are not looked at.
+    #[serde(default)]
+    differences: Vec<String>,
     /// In the parent and in all children, but where the following say otherwise.
     #[serde(default = "returned")]
     outcome: String,
@@ -44,6 +47,7 @@ impl Entry {
             Entry::Verdict(verdict) => Expected {
                 verdict: verdict.clone(),
                 lints: Vec::new(),
+                differences: Vec::new(),
                 outcome: if verdict == "ignored" { String::new() } else { returned() },
                 parent: None,
                 fork: None,
@@ -73,22 +77,31 @@ pub fn check_chosen(fixture: &str, run: &Run, chosen: impl Fn(&str, &str) -> boo
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/expected.toml");
     let text = std::fs::read_to_string(path).expect("the table is there");
     let table: Table = toml::from_str(&text).unwrap_or_else(|error| panic!("the table cannot be read: {error}"));
-    let expected = table.get(fixture).unwrap_or_else(|| panic!("the table has no `{fixture}`"));
-    let expected: BTreeMap<String, String> = expected
+    let entries = table.get(fixture).unwrap_or_else(|| panic!("the table has no `{fixture}`"));
+    let expected: BTreeMap<String, String> = entries
         .iter()
         .flat_map(|(binary, tests)| tests.iter().map(move |(name, entry)| (binary.as_str(), name.as_str(), entry)))
         .filter(|(binary, name, _)| chosen(binary, name))
         .map(|(binary, name, entry)| {
             let expected = entry.full();
             let lints = sorted(expected.lints.iter().map(String::as_str).collect());
-            (format!("{binary} {name}"), line(&expected.verdict, &lints, &expected.outcomes()))
+            let told = line(&expected.verdict, &lints, &expected.outcomes());
+            (format!("{binary} {name}"), with_differences(told, &expected.differences))
         })
+        .collect();
+    let exact: Vec<String> = entries
+        .iter()
+        .flat_map(|(binary, tests)| tests.iter().map(move |(name, entry)| (format!("{binary} {name}"), entry.full())))
+        .filter_map(|(key, expected)| (!expected.differences.is_empty()).then_some(key))
         .collect();
     let seen: BTreeMap<String, String> = run
         .tests
         .iter()
         .map(|test| {
-            (format!("{} {}", test.binary_id(), test.name), line(&test.verdict, &test.lints(), &outcomes(test)))
+            let told = line(&test.verdict, &test.lints(), &outcomes(test));
+            let key = format!("{} {}", test.binary_id(), test.name);
+            let looked_at = exact.contains(&key);
+            (key, if looked_at { with_differences(told, &differences(test)) } else { told })
         })
         .collect();
     let mut wrong = String::new();
@@ -101,6 +114,18 @@ pub fn check_chosen(fixture: &str, run: &Run, chosen: impl Fn(&str, &str) -> boo
     }
     assert_eq!(seen.len(), run.tests.len(), "a test was reported twice\n{run}");
     assert!(wrong.is_empty(), "other than the table says:\n{wrong}\n{run}");
+}
+
+fn differences(test: &Test) -> Vec<String> {
+    let told = test.differences.iter().map(|difference| {
+        let values: Vec<String> = difference.values.iter().map(|(place, value)| format!("{place} {value}")).collect();
+        format!("{} {}: {}", difference.lint, difference.path, values.join(", "))
+    });
+    told.collect()
+}
+
+fn with_differences(line: String, differences: &[String]) -> String {
+    differences.iter().fold(line, |line, difference| format!("{line}\n    {difference}"))
 }
 
 fn outcomes(test: &Test) -> [String; 4] {

@@ -23,9 +23,12 @@ pub struct Entry {
 /// The debug information of an executable.
 pub struct DebugInfo<'d> {
     dwarf: gimli::Dwarf<Slice<'d>>,
-    units: Vec<(UnitHeader<Slice<'d>>, OnceCell<Option<Unit<Slice<'d>>>>)>,
+    units: Vec<(UnitHeader<Slice<'d>>, LazyUnit<'d>)>,
     definitions: OnceCell<Index<'d>>,
 }
+
+/// A unit that is read when it is needed; `None` where it is broken.
+type LazyUnit<'d> = OnceCell<Option<Unit<Slice<'d>>>>;
 
 /// Definitions of variables.
 #[derive(Default)]
@@ -81,13 +84,9 @@ impl<'d> DebugInfo<'d> {
         &self.index().roots
     }
 
-    pub fn dwarf(&self) -> &gimli::Dwarf<Slice<'d>> {
-        &self.dwarf
-    }
-
     pub fn unit(&self, unit: usize) -> Option<&Unit<Slice<'d>>> {
         let (header, cell) = self.units.get(unit)?;
-        cell.get_or_init(|| self.dwarf.unit(header.clone()).ok()).as_ref()
+        cell.get_or_init(|| self.dwarf.unit(*header).ok()).as_ref()
     }
 
     /// A reference in `unit` as an entry.
@@ -123,7 +122,7 @@ impl<'d> DebugInfo<'d> {
 
     fn index_unit(&self, number: usize, index: &mut Index<'d>) -> gimli::Result<()> {
         let Some((header, _)) = self.units.get(number) else { return Ok(()) };
-        let unit = self.dwarf.unit(header.clone())?;
+        let unit = self.dwarf.unit(*header)?;
         let mut entries = unit.entries_raw(None)?;
         let mut is_first = true;
         while !entries.is_empty() {

@@ -217,7 +217,7 @@ impl<'d> Image<'d> {
 /// A section, if it holds variables.
 fn writable<'d>(section: &impl ObjectSection<'d>, relro: (u64, u64), tls_start: u64) -> Option<Section<'d>> {
     let SectionFlags::Elf { sh_flags, .. } = section.flags() else { return None };
-    let has = |flag: elf::SectionFlags| u64::from(sh_flags.0) & u64::from(flag.0) != 0;
+    let has = |flag: elf::SectionFlags| sh_flags.0 & flag.0 != 0;
     let (name, start) = (section.name().ok()?, section.address());
     let end = start.saturating_add(section.size());
     if !has(elf::SHF_WRITE) || !has(elf::SHF_ALLOC) {

@@ -3,6 +3,7 @@
 //! It is a process of its own, started by the test binary that asks. What it reads may be broken or lie; then it says
 //! less.
 
+mod containers;
 mod conversation;
 mod debug_info;
 mod descriptors;
@@ -28,6 +29,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -39,12 +41,18 @@ use memory::ProcessMemory;
 
 /// A larger executable is not read.
 const MAX_FILE: u64 = 4 << 30;
+/// Only what is used of it is taken.
+const STACK: usize = 256 << 20;
 
 /// Answers questions on stdin until there are no more.
 pub fn serve() -> ExitCode {
+    // Debug information may be nested deeply, and what is wrong with it is told in the answer.
+    std::panic::set_hook(Box::new(|_| {}));
     let served = ignore_interrupts().and_then(|()| {
         let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-        answer_all(&mut Conversation::new(socket))
+        let run = move || answer_all(&mut Conversation::new(socket));
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn(run)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("it has panicked")))
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,25 +94,32 @@ fn answer_of(image: &Image, conversation: &mut Conversation) -> io::Result<Optio
     conversation.answer(&Answer::Ready)?;
     loop {
         let Some((question, descriptors)) = conversation.question()? else { return Ok(None) };
-        let answer = match question {
-            Question::Image => return Ok(Some((question, descriptors))),
-            Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
-            Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
-            Question::Values { variables, before, after } => {
-                let memories =
-                    <[OwnedFd; 2]>::try_from(descriptors).map(|it| it.map(|it| ProcessMemory(File::from(it))));
-                match memories {
-                    Ok([memory_before, memory_after]) => Answer::Values(values::changes(
-                        image,
-                        &variables,
-                        (&memory_before, &before),
-                        (&memory_after, &after),
-                    )),
-                    Err(_) => Answer::Failed("two memories must come with the question".to_owned()),
-                }
-            }
-        };
-        conversation.answer(&answer)?;
+        if question == Question::Image {
+            return Ok(Some((question, descriptors)));
+        }
+        // What reads broken executables may have faults of its own.
+        let answer = catch_unwind(AssertUnwindSafe(|| answer_to(image, question, descriptors)));
+        conversation.answer(&answer.unwrap_or_else(|_| Answer::Failed("the executable is broken".to_owned())))?;
+    }
+}
+
+fn answer_to(image: &Image, question: Question, descriptors: Vec<OwnedFd>) -> Answer {
+    match question {
+        Question::Image => Answer::Ready,
+        Question::Report(json) => match serde_json::from_str(&json) {
+            Ok(report) => Answer::Report(crate::report::block(&report)),
+            Err(error) => Answer::Failed(error.to_string()),
+        },
+        Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
+        Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
+        Question::Values { variables, before, after } => {
+            let memories = <[OwnedFd; 2]>::try_from(descriptors).map(|it| it.map(|it| ProcessMemory(File::from(it))));
+            let Ok([memory_before, memory_after]) = memories else {
+                return Answer::Failed("two memories must come with the question".to_owned());
+            };
+            let (before, after) = ((&memory_before as _, &before), (&memory_after as _, &after));
+            Answer::Values(values::changes(image, &variables, before, after))
+        }
     }
 }
 

@@ -67,6 +67,10 @@ pub fn short_type(name: &str) -> String {
             rest = &rest[first.len_utf8()..];
         }
     }
+    // How parking_lot's locks work.
+    for hidden in ["<RawMutex, ", "<RawRwLock, "] {
+        short = short.replace(hidden, "<");
+    }
     // The function of a lazy value.
     if short.starts_with("Lazy")
         && let Some(at) = short.rfind(", fn() -> ")
@@ -301,6 +305,7 @@ mod tests {
         let map = "std::collections::hash::map::HashMap<u32, alloc::vec::Vec<&str, alloc::alloc::Global>, std::hash::random::RandomState, alloc::alloc::Global>";
         assert_eq!(short_type(map), "HashMap<u32, Vec<&str>>");
         assert_eq!(short_type("Storage<core::cell::Cell<u8>, ()>"), "Cell<u8>");
+        assert_eq!(short_type("lock_api::mutex::Mutex<parking_lot::raw_mutex::RawMutex, u32>"), "Mutex<u32>");
         assert_eq!(short_type("[(u8, core::cell::Cell<[u8; 3]>); 2]"), "[(u8, Cell<[u8; 3]>); 2]");
     }
 

@@ -81,7 +81,7 @@ mod tests {
     }
 
     fn stack(frame: usize) -> Vec<u8> {
-        let mut words = vec![0_u64; 16];
+        let mut words = [0_u64; 16];
         words[frame + 1] = 0x2005;
         words.iter().flat_map(|word| word.to_le_bytes()).collect()
     }

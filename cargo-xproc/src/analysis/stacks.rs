@@ -95,7 +95,7 @@ fn functions(image: &Image, address: u64, library: &str) -> Vec<Frame> {
             let is_rust = frame.function.as_ref().is_none_or(|it| it.language == Some(gimli::DW_LANG_Rust));
             let place = location.and_then(|it| it.file).map(|file| roots.place("", file, is_rust));
             let (file, origin) = place.map_or((None, by_name(&function)), |place| (place.file, place.origin));
-            let origin = variables::origin(&function, origin, None);
+            let origin = variables::origin(&function, origin);
             frames.push(Frame { function, file, line: location.and_then(|it| it.line), origin });
         }
     }
@@ -105,7 +105,7 @@ fn functions(image: &Image, address: u64, library: &str) -> Vec<Frame> {
             "" => format!("{address:#x}"),
             _ => format!("{address:#x} ({library})"),
         });
-        let origin = variables::origin(&function, by_name(&function), None);
+        let origin = variables::origin(&function, by_name(&function));
         frames.push(Frame { function, file: None, line: None, origin });
     }
     frames
@@ -128,6 +128,8 @@ fn without_start(mut frames: Vec<Frame>) -> Vec<Frame> {
         frames.truncate(start);
     }
     frames.retain(|it| it.origin != Origin::Harness);
+    // Of code without names, one frame says as much as several.
+    frames.dedup_by(|next, it| it.function.starts_with("0x") && next.function.starts_with("0x"));
     let is_start = |it: &Frame| {
         [
             "start_thread",

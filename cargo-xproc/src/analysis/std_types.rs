@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use xproc_harness::value::Value;
 
+use super::containers::{self, as_set, deque, table, text, tree, vec};
 use super::reader::{Reader, unreadable};
 use super::types::{Field, Struct, Type};
 
@@ -87,7 +88,7 @@ pub fn value<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> 
         "Arc" | "Rc" => shared(&seen),
         "Vec" => Some(Value::Seq(vec(&seen)?)),
         "VecDeque" => deque(&seen),
-        "String" => string(&seen, "vec"),
+        "String" => containers::string(&seen, "vec"),
         "OsString" | "PathBuf" | "Buf" | "Wtf8Buf" => text(&seen),
         "Duration" => {
             let nanos = u32::try_from(seen.number("nanos")?).ok().filter(|nanos| *nanos < 1_000_000_000)?;
@@ -103,24 +104,24 @@ pub fn value<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> 
 }
 
 /// A struct at its place.
-struct At<'s, 'r, 'i, 'd> {
-    reader: &'s Reader<'r, 'i, 'd>,
-    it: &'s Struct<'d>,
-    address: u64,
+pub struct At<'s, 'r, 'i, 'd> {
+    pub reader: &'s Reader<'r, 'i, 'd>,
+    pub it: &'s Struct<'d>,
+    pub address: u64,
 }
 
 impl<'d> At<'_, '_, '_, 'd> {
-    fn place(&self, field: Field<'d>) -> u64 {
+    pub fn place(&self, field: Field<'d>) -> u64 {
         self.address.wrapping_add(field.offset)
     }
 
-    fn show(&self, field: &str) -> Option<Value> {
+    pub fn show(&self, field: &str) -> Option<Value> {
         let field = self.it.field(field)?;
         Some(self.reader.value(field.entry, self.place(field)))
     }
 
     /// The number that a field begins with.
-    fn number(&self, field: &str) -> Option<u64> {
+    pub fn number(&self, field: &str) -> Option<u64> {
         let field = self.it.field(field)?;
         self.reader.first_number(field.entry, self.place(field))
     }
@@ -131,7 +132,7 @@ impl<'d> At<'_, '_, '_, 'd> {
     }
 
     /// Does something with a field that is a struct.
-    fn with<T>(&self, field: &str, act: impl FnOnce(&At<'_, '_, '_, 'd>) -> Option<T>) -> Option<T> {
+    pub fn with<T>(&self, field: &str, act: impl FnOnce(&At<'_, '_, '_, 'd>) -> Option<T>) -> Option<T> {
         let field = self.it.field(field)?;
         match &*self.reader.types.get(field.entry) {
             Type::Struct(it) => act(&At { reader: self.reader, it, address: self.place(field) }),
@@ -242,142 +243,4 @@ fn shared(seen: &At) -> Option<Value> {
             _ => None,
         }
     })
-}
-
-/// Where the elements of a `Vec` or a `VecDeque` are, and how many have a place.
-fn buffer(seen: &At) -> Option<(u64, u64)> {
-    let raw = |raw: &At| Some((raw.number("ptr")?, raw.number("cap").unwrap_or(0)));
-    seen.with("buf", |buf| buf.with("inner", raw).or_else(|| raw(buf)))
-}
-
-fn vec(seen: &At) -> Option<Vec<Value>> {
-    let (start, _) = buffer(seen)?;
-    Some(seen.reader.elements(seen.it.parameter("T")?, start, seen.number("len")?))
-}
-
-fn deque(seen: &At) -> Option<Value> {
-    let ((start, capacity), of) = (buffer(seen)?, seen.it.parameter("T")?);
-    let (head, length) = (seen.number("head")?, seen.number("len")?);
-    let size = seen.reader.types.size(of);
-    let place = |index: u64| {
-        let index = head.wrapping_add(index);
-        let index = if capacity > 0 { index % capacity } else { index };
-        start.wrapping_add(index.wrapping_mul(size))
-    };
-    Some(Value::Seq(seen.reader.values(0..length, length, |index| seen.reader.value(of, place(index)))))
-}
-
-/// A field that is a `Vec<u8>`, as text.
-fn string(seen: &At, field: &str) -> Option<Value> {
-    seen.with(field, |vec| Some(vec.reader.text(buffer(vec)?.0, vec.number("len")?)))
-}
-
-fn text(seen: &At) -> Option<Value> {
-    string(seen, "inner").or_else(|| string(seen, "bytes")).or_else(|| seen.show("inner"))
-}
-
-fn as_set(map: Value) -> Option<Value> {
-    match map {
-        Value::Map(entries) => Some(Value::set(entries.into_iter().map(|(key, _)| key).collect())),
-        other => Some(other),
-    }
-}
-
-fn entry(seen: &At, key: Value, value: Value) -> Value {
-    debug_assert!(!seen.it.name.is_empty());
-    Value::Tuple(vec![key, value])
-}
-
-/// Pairs as a map; what is left out is a key without a value.
-fn as_map(pairs: Vec<Value>) -> Value {
-    let pair = |value| match value {
-        Value::Tuple(mut pair) if pair.len() == 2 => {
-            let value = pair.pop().unwrap_or(Value::Unit);
-            (pair.pop().unwrap_or(Value::Unit), value)
-        }
-        other => (other, Value::Opaque("…".into())),
-    };
-    Value::map(pairs.into_iter().map(pair).collect())
-}
-
-/// hashbrown's: a byte for each place, below which the elements are, the first nearest.
-fn table(seen: &At) -> Option<Value> {
-    const MAX_PLACES: u64 = 1 << 16;
-    let of = seen.it.parameter("T")?;
-    let size = seen.reader.types.size(of);
-    seen.with("table", |inner| {
-        let (control, mask, items) = (inner.number("ctrl")?, inner.number("bucket_mask")?, inner.number("items")?);
-        let places = mask.saturating_add(1).min(MAX_PLACES);
-        let mut bytes = vec![0; usize::try_from(places).ok()?];
-        if !inner.reader.bytes(control, &mut bytes) {
-            return Some(unreadable());
-        }
-        let full = bytes.iter().zip(1_u64..).filter(|(byte, _)| **byte & 0x80 == 0);
-        let place = |(_, number): (&u8, u64)| control.wrapping_sub(number.wrapping_mul(size));
-        let values = inner
-            .reader
-            .values(full.map(place).take(usize::try_from(items).ok()?), items, |place| inner.reader.value(of, place));
-        Some(if inner.it.name.is_empty() { Value::Seq(values) } else { as_map(values) })
-    })
-}
-
-/// A B-tree: nodes of arrays, and for those above the lowest an array of the nodes below.
-fn tree(seen: &At) -> Option<Value> {
-    let length = seen.number("length")?;
-    let root = seen.it.field("root")?;
-    let Type::Struct(option) = &*seen.reader.types.get(root.entry) else { return None };
-    let (variant, place) = seen.reader.variant(option, seen.place(root))?;
-    if variant.name == "None" {
-        return Some(Value::map(Vec::new()));
-    }
-    let Type::Struct(variant) = &*seen.reader.types.get(variant.entry) else { return None };
-    let some = At { reader: seen.reader, it: variant, address: place };
-    some.with("__0", |node_ref| {
-        let (height, start) = (node_ref.number("height")?, node_ref.number("node")?);
-        let node = node_ref.with("node", |node| {
-            let Type::Pointer { to, .. } = *node.reader.types.get(node.it.field("pointer")?.entry) else { return None };
-            to
-        })?;
-        let Type::Struct(leaf) = &*seen.reader.types.get(node) else { return None };
-        let mut places = Vec::new();
-        // No tree is higher.
-        if height <= 24 {
-            walk(&At { reader: seen.reader, it: leaf, address: start }, height, &mut places)?;
-        }
-        let (key, value) = (seen.it.parameter("K")?, seen.it.parameter("V")?);
-        let pairs = seen.reader.values(places.into_iter(), length, |(at_key, at_value)| {
-            entry(seen, seen.reader.value(key, at_key), seen.reader.value(value, at_value))
-        });
-        Some(as_map(pairs))
-    })
-}
-
-/// The places of keys and values in order, as many as may be shown.
-fn walk(node: &At, height: u64, places: &mut Vec<(u64, u64)>) -> Option<()> {
-    const MAX_ENTRIES: usize = 1 << 12;
-    let (keys, values) = (node.it.field("keys")?, node.it.field("vals")?);
-    let array = |field: Field| match *node.reader.types.get(field.entry) {
-        Type::Array { of, count } => Some((node.reader.types.size(of), count)),
-        _ => None,
-    };
-    let ((key_size, capacity), (value_size, _)) = (array(keys)?, array(values)?);
-    let count = node.number("len")?.min(capacity);
-    for index in 0..=count {
-        if places.len() >= MAX_ENTRIES {
-            break;
-        }
-        if height > 0 {
-            // The edges are behind the part that all nodes have, which ends on a word.
-            let edge = node.address.wrapping_add(node.it.size.next_multiple_of(8)).wrapping_add(8 * index);
-            let below = At { reader: node.reader, it: node.it, address: node.reader.word(edge)? };
-            walk(&below, height - 1, places)?;
-        }
-        if index < count {
-            places.push((
-                node.place(keys).wrapping_add(index * key_size),
-                node.place(values).wrapping_add(index * value_size),
-            ));
-        }
-    }
-    Some(())
 }

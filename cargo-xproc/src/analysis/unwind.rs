@@ -1,8 +1,8 @@
 //! From a thread's registers and stack to the return addresses on it, by what compilers say in `.eh_frame`.
 
 use gimli::{
-    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EvaluationResult, Register, RegisterRule, UnwindContext,
-    UnwindExpression, UnwindSection, Value, X86_64,
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EhFrameOffset, EvaluationResult, Register, RegisterRule,
+    UnwindContext, UnwindExpression, UnwindSection, Value, X86_64,
 };
 use xproc_harness::analysis::{Frame, ThreadDump};
 
@@ -92,14 +92,16 @@ fn by_rules<'i>(
     let frames = EhFrame::from(section);
     let table = code.binary.section(".eh_frame_hdr");
     let entry = match table {
-        Some((start, section)) => {
-            bases = bases.set_eh_frame_hdr(start);
-            let header = EhFrameHdr::from(section).parse(&bases, 8).ok()?;
-            header.table()?.fde_for_address(&frames, &bases, code.address, EhFrame::cie_from_offset)
+        Some((table_start, table)) => {
+            bases = bases.set_eh_frame_hdr(table_start);
+            let header = EhFrameHdr::from(table).parse(&bases, 8).ok()?;
+            // Not by gimli's own way from the table to the section, which trusts the table.
+            let pointer = header.table()?.lookup(code.address, &bases).ok()?.direct().ok()?;
+            let offset = EhFrameOffset(usize::try_from(pointer.checked_sub(start)?).ok()?);
+            frames.fde_from_offset(&bases, offset, EhFrame::cie_from_offset).ok().filter(|it| it.contains(code.address))
         }
-        None => frames.fde_for_address(&bases, code.address, EhFrame::cie_from_offset),
-    };
-    let entry = entry.ok()?;
+        None => frames.fde_for_address(&bases, code.address, EhFrame::cie_from_offset).ok(),
+    }?;
     let mut context = UnwindContext::new();
     let row = entry.unwind_info_for_address(&frames, &bases, &mut context, code.address).ok()?;
     if let CfaRule::RegisterAndOffset { register: X86_64::RBP, .. } = row.cfa()
@@ -134,9 +136,7 @@ fn by_rules<'i>(
             Some(_) => None,
         };
     }
-    if row.register(X86_64::RA).is_none() {
-        return None;
-    }
+    row.register(X86_64::RA)?;
     if row.register(X86_64::RSP).is_none() {
         caller[usize::from(X86_64::RSP.0)] = Some(cfa);
     }

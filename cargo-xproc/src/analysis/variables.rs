@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use xproc_harness::analysis::{Origin, Span, Storage, Variable};
 
+use super::debug_info::Known;
 use super::image::{Image, Symbol};
 use super::names;
 use super::order;
 use super::sources::Place;
+use super::types::{Type, Types};
 
 /// Changed bytes of no variable that are this close are shown as one.
 const CLOSE: u64 = 16;
@@ -54,11 +56,13 @@ pub fn symbol<'i, 'd>(image: &'i Image<'d>, span: &Span) -> Option<&'i Symbol<'d
 fn describe(image: &Image, symbol: &Symbol) -> Option<Variable> {
     let name = names::variable(symbol.name, symbol.storage == Storage::ThreadLocal)?;
     let known = image.debug_info().and_then(|debug_info| debug_info.variable(symbol));
+    // The harness's attributes put statics of its own into blocks without a name.
+    let is_harness = name.contains("::_::") && known.as_ref().is_some_and(|known| is_of_harness(image, known));
     let (place, type_name) = match known {
         Some(known) => (known.place, known.type_name),
         None => (by_crate(symbol.name, &name), None),
     };
-    let origin = origin(&name, place.origin, type_name.as_deref());
+    let origin = if is_harness { Origin::Harness } else { origin(&name, place.origin) };
     Some(Variable {
         span: Span { storage: symbol.storage, start: symbol.start, length: symbol.length },
         name,
@@ -82,15 +86,21 @@ fn by_crate(symbol: &str, name: &str) -> Place {
     Place { file: None, line: None, package: None, origin }
 }
 
-/// Whose a variable or a function is, which the harness's attributes may have put into another's crate.
-pub fn origin(name: &str, by_place: Origin, type_name: Option<&str>) -> Origin {
+/// Whose a variable or a function is, by its name where that tells more than its place.
+pub fn origin(name: &str, by_place: Origin) -> Origin {
     match names::first_crate(name) {
         "xproc_harness" | "xproc_shim" => Origin::Harness,
         "test" if by_place == Origin::Std => Origin::Harness,
-        _ if type_name.is_some_and(|it| it.starts_with("xproc_harness::") || it.starts_with("linkme::")) => {
-            Origin::Harness
-        }
         _ => by_place,
+    }
+}
+
+/// Whether a variable is of a type of the harness.
+fn is_of_harness(image: &Image, known: &Known) -> bool {
+    let (Some(debug_info), Some(entry)) = (image.debug_info(), known.type_entry) else { return false };
+    match &*Types::new(debug_info).get(entry) {
+        Type::Struct(it) => it.module.split("::").next() == Some("xproc_harness"),
+        _ => false,
     }
 }
 

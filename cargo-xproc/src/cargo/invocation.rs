@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use cargo_metadata::{Message, TargetKind};
+use xproc_harness::Settings;
+use xproc_harness::protocol::SETTINGS_VARIABLE;
 
 use crate::binary::Binary;
 use crate::cargo::configuration::{Runner, runner_variable};
@@ -87,6 +89,11 @@ pub fn nextest(
     let mut command = Command::new(program());
     command.arg("nextest").args(arguments);
     set(&mut command, &wrapper_environment(directory, surroundings, listener));
+    // The analyser of test binaries that nextest starts.
+    let settings = Settings { analyser: std::env::current_exe().ok(), ..Settings::default() };
+    if let Ok(settings) = serde_json::to_string(&settings) {
+        command.env(SETTINGS_VARIABLE, settings);
+    }
     let status = command.status().context(|| format!("error starting `{} nextest`", program().display()))?;
     Ok(status.code().unwrap_or(crate::exit_code::ExitCode::Fault as i32))
 }

@@ -57,7 +57,7 @@ pub fn paragraph(kind: Explanation) -> &'static str {
     }
 }
 
-/// A programme that shows the defect, and one that does not.
+/// A program that shows the defect, and one that does not.
 pub fn example(kind: Explanation) -> &'static str {
     match kind {
         Explanation::DeadThreads => {
@@ -100,7 +100,9 @@ let id = getrandom::u64().unwrap();          // the system's randomness"
         }
         Explanation::CachedPid => {
             "\
-static PID: LazyLock<u32> = LazyLock::new(std::process::id);   // the parent's, in a forked child
+// in a forked child: that of the parent
+static PID: LazyLock<u32> = LazyLock::new(std::process::id);
+// instead
 let pid = std::process::id();"
         }
         Explanation::DoubleFlush => {

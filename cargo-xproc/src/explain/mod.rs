@@ -177,49 +177,66 @@ are harmless: `-A stderr` silences them.",
     Explanation {
         name: "fd",
         means: "\
-Other file descriptors are open when the test ends, or they have other flags.",
-        example: "File::open(path)   // kept in a static: the forked child has it too",
+Other file descriptors are open when the test ends, or they have other targets,
+flags, offsets or locks. A forked child has all that its parent had left open,
+a spawned one what is not close-on-exec.",
+        example: "mem::forget(File::open(path)?)   // fork: two of them, spawn: one",
         fix: "\
-Close what the child does not need, open with close-on-exec, and do not share a
-file's position between processes: open it again in the child.",
+Close what the test opens. Close in the child what it does not need, open with
+close-on-exec, and do not share a file's position between processes: open it
+again in the child.",
     },
     Explanation {
         name: "env",
-        means: "Environment variables differ when the test ends.",
-        example: "unsafe { env::set_var(\"TZ\", \"UTC\") }   // only if a static was not set",
-        fix: "Set variables before children start, or give them to the child as arguments.",
+        means: "\
+An environment variable differs when the test ends. Children by `fork` and
+`spawn` inherit what the parent set, those of the fork server do not.",
+        example: "unsafe { env::set_var(\"PATH\", format!(\"{path}:bin\")) }   // longer each time",
+        fix: "\
+Put variables back, set them in each process, or give them to the child as
+arguments.",
     },
     Explanation {
         name: "cwd",
-        means: "The current directory differs when the test ends.",
-        example: "env::set_current_dir(dir)   // in code that runs once in a process",
+        means: "\
+The current directory, or the root, differs when the test ends. Children by
+`fork` and `spawn` inherit the parent's, those of the fork server do not.",
+        example: "env::set_current_dir(dir)   // in a setup",
         fix: "Use absolute paths, or set the directory in the child.",
     },
     Explanation {
         name: "umask",
-        means: "The file mode creation mask differs when the test ends.",
-        example: "umask(0o077)   // in code that runs once in a process",
+        means: "\
+The file mode creation mask differs when the test ends. Children by `fork` and
+`spawn` inherit the parent's, those of the fork server do not.",
+        example: "umask(0o077)   // in a setup",
         fix: "Set modes on the files themselves, or set the mask in the child.",
     },
     Explanation {
         name: "signal",
         means: "\
-Signal dispositions or the signal mask differ when the test ends. Handlers live
-on in a forked child and end at exec; ignored signals and the mask go through
-exec too.",
+A signal's disposition, the signal mask, what is pending or an interval timer
+differs when the test ends. Handlers live on in a forked child and end at exec;
+ignored signals and the mask go through exec too. Handlers are told apart by
+their flags, not by their functions.",
         example: "ctrlc::set_handler(stop)   // the forked child writes to the parent's pipe",
         fix: "Install handlers in each process that needs them; reset them in the child.",
     },
     Explanation {
         name: "rlimit",
-        means: "Resource limits differ when the test ends.",
-        example: "rlimit::increase_nofile_limit(4096)   // in code that runs once in a process",
+        means: "\
+A resource limit differs when the test ends. Children by `fork` and `spawn`
+inherit the parent's, those of the fork server do not.",
+        example: "rlimit::increase_nofile_limit(4096)   // in a setup",
         fix: "Raise limits before children start, or in each child.",
     },
     Explanation {
         name: "identity",
-        means: "User, groups, session or process group differ when the test ends.",
-        example: "setsid()   // fails in a process that leads its group already",
+        means: "\
+What the process is to the system differs when the test ends: user, groups,
+capabilities, session, process group, seccomp, what happens at its parent's
+death, its nice value, scheduling, cpus, and how floating-point numbers round.",
+        example: "nice(1)   // in a setup: inherited by fork and spawn",
         fix: "Do it in the child, and check for what fails there.",
     },
     Explanation {
@@ -239,14 +256,17 @@ ends.",
     Explanation {
         name: "thread",
         means: "\
-Other threads are running when the test ends. Only the forking thread lives on
-in a forked child, whatever the handles in its memory say.",
+Other threads are left when the test ends, by name: `worker-*` stands for
+`worker-0`, `worker-1` and so on. Only the forking thread lives on in a forked
+child, whatever the handles in its memory say.",
         example: "static WORKER: LazyLock<JoinHandle<()>> = ...; // has no thread behind it",
         fix: "Join threads before children start, or start them in each process.",
     },
     Explanation {
         name: "child-process",
-        means: "Child processes are left running when the test ends.",
+        means: "\
+Other child processes are left when the test ends, running or not waited for. A
+forked child cannot wait for those of its parent.",
         example: "Command::new(\"server\").spawn()?;   // never waited for",
         fix: "Wait for every child, also on the way out of a failed test.",
     },

@@ -44,6 +44,12 @@ impl Human {
         }
     }
 
+    /// Of a test whose run is not ours.
+    pub fn of_one(report: &TestReport) -> Human {
+        let methods = report.outcomes.keys().filter_map(|name| name.parse().ok()).collect();
+        Human { methods, methods_given: false, repeating: Vec::new() }
+    }
+
     /// Before the first test.
     pub fn started(&self, tests: usize, binaries: usize) -> String {
         let methods: Vec<_> = self.methods.iter().map(|method| method.name()).collect();
@@ -151,6 +157,8 @@ impl Human {
         words.extend(["-p".to_owned(), report.package.clone()]);
         match report.kind.as_str() {
             "lib" => words.push("--lib".to_owned()),
+            // A test binary does not know its target.
+            "" => {}
             kind => words.extend([format!("--{kind}"), report.binary.clone()]),
         }
         if let Some(methods) = self.methods_to_repeat(report) {
@@ -262,13 +270,22 @@ fn runs(report: &TestReport) -> Vec<(String, &RunReport)> {
     for name in ["parent", "fork", "spawn", "forkserver"] {
         let method = name.parse::<StartMethod>().ok();
         match method.and_then(|method| report.siblings.get(&method)) {
-            Some(siblings) if siblings.windows(2).any(|pair| pair[0].outcome != pair[1].outcome) => {
+            Some(siblings) if siblings.windows(2).any(|pair| ends_apart(&pair[0].outcome, &pair[1].outcome)) => {
                 runs.extend(siblings.iter().enumerate().map(|(i, run)| (format!("{name} #{}", i + 1), run)));
             }
             _ => runs.extend(report.outcomes.get(name).map(|run| (name.to_owned(), run))),
         }
     }
     runs
+}
+
+/// Whether it is worth telling that siblings ended like this. When exactly a hang was seen is not.
+fn ends_apart(one: &Outcome, other: &Outcome) -> bool {
+    match (one, other) {
+        (Outcome::Deadlocked { .. }, Outcome::Deadlocked { .. })
+        | (Outcome::TimedOut { .. }, Outcome::TimedOut { .. }) => false,
+        _ => one != other,
+    }
 }
 
 fn ending(outcome: &Outcome) -> Vec<String> {

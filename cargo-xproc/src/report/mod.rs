@@ -36,6 +36,12 @@ pub struct Totals {
     pub named: Vec<(Verdict, String, String)>,
 }
 
+/// All that there is to say of one test, without colours: what a test binary prints that nobody listens to.
+pub fn block(report: &TestReport) -> String {
+    let text = Human::of_one(report).details(report);
+    anstream::adapter::strip_str(&text).to_string()
+}
+
 /// Tells of a run while it goes on.
 pub struct Reporter {
     format: MessageFormat,

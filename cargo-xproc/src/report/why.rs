@@ -5,8 +5,10 @@ use xproc_harness::{Deadlock, StartMethod, TestReport};
 use crate::report::human::{FAILED, WIDTH, count};
 use crate::report::text::{cut_line, escape, wrap};
 
-/// Frames of a thread's stack.
-const FRAMES: usize = 8;
+/// Innermost frames of a thread's stack that are shown.
+const INNER: usize = 3;
+/// Frames of the workspace's own code that are shown besides.
+const OWN: usize = 4;
 
 /// Where the threads of a deadlocked process stand.
 pub fn waiting(deadlock: &Deadlock) -> String {
@@ -16,14 +18,7 @@ pub fn waiting(deadlock: &Deadlock) -> String {
     text = text.replacen("deadlock", &format!("{FAILED}deadlock{FAILED:#}"), 1);
     for thread in &deadlock.threads {
         text += &format!("    thread `{}` waits for {:#x}\n", cut_line(&thread.name, 40), thread.address);
-        let frames = without_waiting(&thread.stack);
-        for frame in frames.iter().take(FRAMES) {
-            text += &frame_lines(frame);
-        }
-        let hidden = frames.len().saturating_sub(FRAMES);
-        if hidden > 0 {
-            text += &format!("      [... {} more ...]\n", count(hidden, "frame"));
-        }
+        text += &stack(&thread.stack);
     }
     if !deadlock.missing_threads.is_empty() {
         let names = counted(&deadlock.missing_threads).into_iter().map(|(name, count)| match count {
@@ -39,15 +34,34 @@ pub fn waiting(deadlock: &Deadlock) -> String {
     text
 }
 
-/// The frames from the first that is not a wait of the system's or of the standard library's.
-fn without_waiting(stack: &[String]) -> &[String] {
-    let inner = |frame: &String| {
-        let function = frame.trim_start_matches(['<', '&']);
-        let is_std = ["std::", "core::", "alloc::"].iter().any(|prefix| function.starts_with(prefix));
-        is_std || !function.split(" at ").next().unwrap_or_default().contains("::")
-    };
-    let first = stack.iter().position(|frame| !inner(frame)).unwrap_or(0);
-    &stack[first..]
+/// What the innermost functions wait for, and how the workspace's own code came there.
+fn stack(frames: &[String]) -> String {
+    let (inner, outer): (Vec<_>, Vec<_>) =
+        frames.iter().filter(|frame| !is_std(frame)).enumerate().partition(|(at, _)| *at < INNER);
+    let own: Vec<&String> = outer.into_iter().map(|(_, frame)| frame).filter(|frame| is_own(frame)).take(OWN).collect();
+    let hidden = frames.len() - inner.len() - own.len();
+    let mut text: String = inner.iter().map(|(_, frame)| frame_lines(frame)).collect();
+    if hidden > 0 {
+        text += &format!("      [... {} more ...]\n", count(hidden, "frame"));
+    }
+    text + &own.into_iter().map(|frame| frame_lines(frame)).collect::<String>()
+}
+
+/// Files of the workspace have paths relative to it; those of other packages begin with the package's name and version.
+fn is_own(frame: &str) -> bool {
+    let Some((_, place)) = frame.rsplit_once(" at ") else { return false };
+    let first = place.split('/').next().unwrap_or_default();
+    let has_version = first
+        .rsplit_once('-')
+        .is_some_and(|(_, version)| version.contains('.') && version.starts_with(|c: char| c.is_ascii_digit()));
+    !(has_version || first.is_empty() || place.starts_with("library/"))
+}
+
+/// A wait of the system's, or the standard library's own.
+fn is_std(frame: &str) -> bool {
+    let function = frame.trim_start_matches(['<', '&']);
+    let is_std = ["std::", "core::", "alloc::"].iter().any(|prefix| function.starts_with(prefix));
+    is_std || !function.split(" at ").next().unwrap_or_default().contains("::")
 }
 
 /// `function at file:line`, with the place on a line of its own where both do not fit.

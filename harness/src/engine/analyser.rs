@@ -13,9 +13,10 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
 use crate::analysis::{ANALYSER, Answer, Change, Frame, Layout, Question, Span, Variable};
-use crate::value;
+use crate::{TestReport, value};
 
 use super::messages::{Standing, Waiting};
+use super::text;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,6 +63,16 @@ impl Analyser {
         match self.ask(&question, &[])? {
             Answer::Stacks(stacks) => Ok(stacks),
             other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What a failing test prints where nobody else reads its report.
+    pub fn text(&mut self, report: &TestReport) -> String {
+        let shown = serde_json::to_string(report).map_err(|error| error.to_string());
+        match shown.and_then(|json| self.ask(&Question::Report(json), &[])) {
+            Ok(Answer::Report(text)) => text,
+            // Shorter, and without `cargo-xproc`.
+            _ => text::block(report),
         }
     }
 

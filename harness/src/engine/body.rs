@@ -9,12 +9,20 @@ use crate::StartMethod;
 use crate::backtrace::__rust_begin_short_backtrace;
 use crate::case::{Arguments, Body, TestCase};
 use crate::observe;
+use crate::state::{self, Looks};
 use crate::sys;
+use crate::value;
 
 use super::messages::{Bytes, ChildRecord, End};
 
-/// Runs the body on the calling thread. `arguments` are given where the body is an attached one.
-pub fn run(case: &TestCase, arguments: Option<Box<dyn Arguments>>, method: Option<StartMethod>) -> ChildRecord {
+/// Runs the body on the calling thread, and looks at what it left. `arguments` are given where the body is an attached
+/// one.
+pub fn run(
+    case: &TestCase,
+    arguments: Option<Box<dyn Arguments>>,
+    method: Option<StartMethod>,
+    looks: Looks,
+) -> ChildRecord {
     observe::set_start_method(method);
     observe::take();
     let debug = match (&arguments, method) {
@@ -33,7 +41,13 @@ pub fn run(case: &TestCase, arguments: Option<Box<dyn Arguments>>, method: Optio
         observed: observe::take().into_iter().map(|(name, value)| (name, Bytes(value))).collect(),
         arguments: debug,
         ids: vec![std::process::id() as i32, sys::tree::thread_id()],
+        state: look(looks),
     }
+}
+
+/// The state of this process, encoded.
+pub fn look(looks: Looks) -> Option<Bytes> {
+    state::look(looks).and_then(|state| value::to_tokens(&state).ok()).map(Bytes)
 }
 
 /// Calls `function`; a panic is an end of the run, not of the process.
@@ -66,7 +80,7 @@ static LAST_PANIC: Mutex<Option<(ThreadId, String)>> = Mutex::new(None);
 
 fn call(case: &TestCase, arguments: Option<Box<dyn Arguments>>) -> End {
     let ordinary = |result: Result<(), String>| End::Returned {
-        value: crate::value::to_tokens(&()).map(Bytes).map_err(|error| crate::codec::CodecError(error.to_string())),
+        value: value::to_tokens(&()).map(Bytes).map_err(|error| crate::codec::CodecError(error.to_string())),
         error: result.err(),
     };
     match (&case.body, arguments) {

@@ -6,7 +6,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{io, panic};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -16,6 +16,7 @@ use crate::process;
 use crate::protocol::Settings;
 use crate::registry::{self, Entry};
 use crate::role::{self, Role};
+use crate::state::Looks;
 use crate::sys::exec::Streams;
 use crate::sys::{self, stdio};
 
@@ -25,7 +26,7 @@ use super::judge::{Alone, Serve, judge};
 use super::messages::{Bytes, End, Reply, Request, Session};
 use super::parent::Pipes;
 use super::server::{self, Client};
-use super::{body, child, text};
+use super::{body, child};
 
 /// What the generated `#[test]` calls.
 pub fn run(entry: &'static Entry) {
@@ -85,11 +86,13 @@ fn compare(entry: &'static Entry) {
     };
     let mut server = InCleanProcess { name, open: None };
     let analyser = Mutex::new(Analyser::new(analyser::installed(), |_| {}));
-    let report = judge(index, &cases[index], &Settings::default(), &Alone::new(1), &mut server, &analyser);
+    let mut report = judge(index, &cases[index], &Settings::default(), &Alone::new(1), &mut server, &analyser);
     server.close();
     let fails = report.fails(&crate::Levels::default());
     if fails {
-        eprintln!("{}", text::block(&report));
+        report.package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+        let mut analyser = analyser.into_inner().unwrap_or_else(PoisonError::into_inner);
+        eprintln!("{}", analyser.text(&report));
     }
     let should_panic = entry.should_panic();
     let message = match (&should_panic, report.outcomes.get("parent").map(|run| &run.outcome)) {
@@ -174,7 +177,7 @@ pub fn plain() {
 fn once(entry: &'static Entry) {
     let case = entry.case();
     let Body::Attached(attached) = &case.body else { return };
-    let record = body::run(&case, Some(attached.setup()), None);
+    let record = body::run(&case, Some(attached.setup()), None, Looks::default());
     match record.end {
         End::Returned { error: None, value: Ok(_) } => {}
         End::Returned { error: Some(error), .. } => panic!("{error}"),

@@ -4,12 +4,22 @@ use std::thread;
 
 use crate::case::{Arguments, Body, TestCase};
 use crate::protocol::ChildExit;
+use crate::state::{self, Looks};
 use crate::sys;
 use crate::sys::region::Region;
 use crate::{StartMethod, value};
 
 use super::body;
 use super::messages::{Bytes, ChildOrder, ChildRecord, End};
+
+/// What is asked of a child besides its body.
+#[derive(Clone, Copy)]
+pub struct Orders {
+    /// How it ends.
+    pub exit: ChildExit,
+    /// What it looks at before.
+    pub looks: Looks,
+}
 
 /// What the body of a child is called with.
 pub enum ChildArguments {
@@ -20,15 +30,23 @@ pub enum ChildArguments {
 }
 
 /// Runs the body on the calling thread.
-pub fn run(case: &TestCase, arguments: ChildArguments, method: StartMethod, exit: ChildExit, region: &Region) -> ! {
+pub fn run(
+    case: &TestCase,
+    arguments: ChildArguments,
+    method: StartMethod,
+    Orders { exit, looks }: Orders,
+    region: &Region,
+) -> ! {
+    state::mark_captured();
     let record = match ready(case, arguments) {
-        Ok(arguments) => body::run(case, arguments, Some(method)),
+        Ok(arguments) => body::run(case, arguments, Some(method), looks),
         Err(end) => ChildRecord {
             end,
             duration_us: 0,
             observed: Vec::new(),
             arguments: Vec::new(),
             ids: vec![std::process::id() as i32, sys::tree::thread_id()],
+            state: None,
         },
     };
     report(region, record);
@@ -44,12 +62,12 @@ pub fn run_on_thread(
     case: &'static TestCase,
     arguments: Option<Bytes>,
     method: StartMethod,
-    exit: ChildExit,
+    orders: Orders,
     region: Region,
 ) -> ! {
     let body = thread::Builder::new()
         .name(case.name.clone())
-        .spawn(move || run(case, ChildArguments::Encoded(arguments), method, exit, &region));
+        .spawn(move || run(case, ChildArguments::Encoded(arguments), method, orders, &region));
     if body.is_err() {
         // No region is left to report into: the supervisor sees this status.
         sys::end::silently(THREAD_FAILED);
@@ -76,7 +94,8 @@ pub fn spawned(file: std::os::fd::OwnedFd, case: impl Fn(usize) -> Option<TestCa
     for preload in crate::registry::PRELOADS {
         preload();
     }
-    run_on_thread(case, order.arguments, StartMethod::Spawn, order.exit, region)
+    let orders = Orders { exit: order.exit, looks: order.looks };
+    run_on_thread(case, order.arguments, StartMethod::Spawn, orders, region)
 }
 
 /// Statuses of a child that could not even begin, beyond those that programs use.
@@ -107,6 +126,7 @@ fn report(region: &Region, record: ChildRecord) {
         observed: Vec::new(),
         arguments: Vec::new(),
         ids: record.ids.clone(),
+        state: None,
     };
     let written = match value::to_tokens(&record) {
         Ok(tokens) => region.append(&tokens),

@@ -16,7 +16,10 @@ pub fn explain(
     by_destructor: bool,
     analyser: &mut Analyser,
 ) {
-    let missing = parent.map(|parent| parent.threads.clone()).unwrap_or_default();
+    let name = system_name(&report.name);
+    // A thread without a name has that of the thread that started it.
+    let named = |thread: &String| if *thread == name { "<unnamed>".to_owned() } else { thread.clone() };
+    let missing: Vec<String> = parent.map(|parent| parent.threads.iter().map(named).collect()).unwrap_or_default();
     if let Some((place, after_ms, standing)) = hung(history) {
         let deadlocked = is_deadlock(standing);
         let stacks = analyser.stacks(standing).unwrap_or_default();
@@ -46,6 +49,13 @@ pub fn explain(
                 missing_threads: if inherited.is_some() { missing.clone() } else { Vec::new() },
             });
         } else {
+            if stood_still(history) {
+                report.notes.push(format!(
+                    "{} was ended before its time was up: none of its threads ran any more, and elsewhere the body \
+                     takes a fraction of that time",
+                    place.label()
+                ));
+            }
             report.notes.extend(threads.iter().map(|(thread, frames)| describe(place, thread, frames)));
             report.notes.extend(describe_missing(&missing));
         }
@@ -70,16 +80,22 @@ fn hung(history: &History) -> Option<(Place, u64, &Standing)> {
     hung.into_iter().next()
 }
 
+fn stood_still(history: &History) -> bool {
+    history.attempts.iter().any(super::history::Attempt::stalled)
+}
+
 fn is_deadlock(standing: &Standing) -> bool {
     let forever = |thread: &ThreadState| matches!(thread.at, At::Futex { private: true, timed: false, .. });
     !standing.threads.is_empty() && standing.threads.iter().all(forever)
 }
 
 /// The system keeps 15 bytes of a name.
+fn system_name(name: &str) -> String {
+    String::from_utf8_lossy(&name.as_bytes()[..name.len().min(15)]).into_owned()
+}
+
 fn is_body(thread: &ThreadState, test: &str) -> bool {
-    let cut = test.char_indices().map(|(at, _)| at).take_while(|at| *at <= 15).last().unwrap_or(0);
-    let cut = if test.len() <= 15 { test.len() } else { cut };
-    thread.name == test[..cut]
+    thread.name == system_name(test)
 }
 
 fn is_parked_first(thread: &ThreadState, standing: &Standing) -> bool {

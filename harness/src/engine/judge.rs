@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::case::TestCase;
 use crate::protocol::{ChildExit, Settings};
+use crate::state::Looks;
 use crate::{Levels, StartMethod, TestReport};
 
 use super::analyser::Analyser;
@@ -109,7 +110,12 @@ pub fn judge(
     let began = Instant::now();
     let terms = Terms::of(case, settings);
     let mut patience = Patience { timeout: terms.timeout, stall: Some(STALL) };
-    let mut attempt = |steps, patience| attempt(index, case, &terms, steps, patience, server);
+    // The parent's state only explains what differs: a first attempt does without it.
+    let mut looks_in_parent = Looks::default();
+    let mut attempt = |steps, patience| {
+        let looks_in_parent = std::mem::replace(&mut looks_in_parent, Looks::of(&terms.levels));
+        attempt(index, case, &terms, steps, patience, looks_in_parent, server)
+    };
 
     let beside_others = alone.beside_others();
     let mut first = attempt(terms.steps(false), patience);
@@ -235,12 +241,15 @@ fn attempt(
     terms: &Terms,
     steps: Vec<Step>,
     patience: Patience,
+    looks_in_parent: Looks,
     server: &mut impl Serve,
 ) -> Attempt {
     let mut attempt = Attempt::default();
     let mut left = steps;
     while !left.is_empty() {
-        let request = Request { steps: left.clone(), ..terms.request(index, case, patience) };
+        let looks = Looks::of(&terms.levels);
+        let steps = left.clone();
+        let request = Request { steps, looks, looks_in_parent, ..terms.request(index, case, patience) };
         let reply = server
             .serve(&request)
             .unwrap_or_else(|error| Reply { runs: vec![server_lost(left[0], &error)], ..Reply::default() });

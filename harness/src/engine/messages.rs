@@ -9,6 +9,7 @@ use crate::StartMethod;
 use crate::analysis::{Layout, Mapping, Span, ThreadDump};
 use crate::codec::CodecError;
 use crate::protocol::ChildExit;
+use crate::state::{Change, Looks};
 
 /// One thing that a parent does, in the order it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,10 +27,12 @@ pub enum Step {
 }
 
 /// One thing that a parent can have changed, and that can be put back in a forked child.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Item {
     /// Bytes of statics or thread-locals.
     Memory(Span),
+    /// A part of the process's state.
+    State(Change),
 }
 
 /// From the runner to a fork server: run these steps in one parent.
@@ -47,6 +50,10 @@ pub struct Request {
     pub stall_ms: Option<u64>,
     /// How children end.
     pub child_exit: ChildExit,
+    /// What is looked at when a body has ended in a child.
+    pub looks: Looks,
+    /// The same in the parent, after its setup too. Its state is not compared, but explains.
+    pub looks_in_parent: Looks,
     /// What becomes of the parent afterwards.
     pub session: Session,
     /// For the steps [`Step::PutBack`].
@@ -89,8 +96,10 @@ pub struct Waiting {
     pub clean: Layout,
     /// Where they are in the parent, in the thread of the body.
     pub warm: Layout,
-    /// What the parent has changed since it was forked.
+    /// The memory that the parent has changed since it was forked.
     pub changed: Vec<Span>,
+    /// What it has changed of its state.
+    pub state: Vec<Change>,
     /// The names of its threads besides that of the body and ours.
     pub threads: Vec<String>,
 }
@@ -124,6 +133,8 @@ pub struct SetupRecord {
     pub encoded: Option<Result<Bytes, CodecError>>,
     /// Each argument as `{:?}` prints it.
     pub debug: Vec<Option<String>>,
+    /// The state of the process after it; see [`RunRecord::state`].
+    pub state: Option<Bytes>,
 }
 
 /// What came of one run of the body, as its supervisor tells it.
@@ -145,6 +156,9 @@ pub struct RunRecord {
     pub arguments: Vec<Option<String>>,
     /// The process and the thread of the body, whose numbers do not count in a comparison.
     pub ids: Vec<i32>,
+    /// The state of the process after it: the tokens of a [`State`](crate::state::State). Handed on as they are, and
+    /// read only where they differ.
+    pub state: Option<Bytes>,
 }
 
 /// What a child itself reports of its run.
@@ -160,6 +174,8 @@ pub struct ChildRecord {
     pub arguments: Vec<Option<String>>,
     /// See [`RunRecord::ids`].
     pub ids: Vec<i32>,
+    /// See [`RunRecord::state`].
+    pub state: Option<Bytes>,
 }
 
 /// What a child made by exec is told.
@@ -171,6 +187,8 @@ pub struct ChildOrder {
     pub name: String,
     /// How it ends.
     pub exit: ChildExit,
+    /// As in [`Request`].
+    pub looks: Looks,
     /// The arguments; `None` where the body has none.
     pub arguments: Option<Bytes>,
 }

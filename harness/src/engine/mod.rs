@@ -25,6 +25,7 @@ mod selection;
 mod server;
 mod servers;
 mod standing;
+mod states;
 mod supervise;
 mod text;
 mod verdict;

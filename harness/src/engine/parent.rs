@@ -13,6 +13,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::case::{Arguments, Body, TestCase};
+use crate::state::{self, Looks, State};
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
 use crate::sys::memory::{self, Snapshot};
@@ -25,7 +26,7 @@ use crate::{StartMethod, value};
 use super::body;
 use super::by_libtest;
 use super::capture::Capture;
-use super::child::{self, ChildArguments};
+use super::child::{self, ChildArguments, Orders};
 use super::messages::{
     Bytes, Captured, ChildOrder, ChildRecord, End, Item, ParentRecord, Request, RunRecord, Session, SetupRecord, Step,
     Waiting,
@@ -51,6 +52,7 @@ pub const CHILD_CAPACITY: usize = 24 << 20;
 pub fn main(case: &'static TestCase, request: &Request, region: &Region, server: Listener) -> ! {
     // Children report elsewhere: what the parent has seen is out of their reach.
     region.inherit(false);
+    state::mark_captured();
     thread::scope(|scope| {
         let mut parent = Parent {
             case,
@@ -99,13 +101,18 @@ struct Parent<'a> {
     /// The arguments as a child gets them.
     encoded: Option<Bytes>,
     /// What this process was like before it ran anything of the test's, where children will be put back to it.
-    clean: Option<Snapshot>,
+    clean: Option<Clean>,
+}
+
+struct Clean {
+    memory: Snapshot,
+    state: State,
 }
 
 impl Parent<'_> {
     fn work(&mut self) {
         if self.request.session == Session::Open {
-            self.clean = Some(Snapshot::take());
+            self.clean = Some(Clean { memory: Snapshot::take(), state: state::look(Looks::all()).unwrap_or_default() });
         }
         let mut arguments = None;
         if let Body::Attached(attached) = &self.case.body {
@@ -161,7 +168,8 @@ impl Parent<'_> {
         self.tell(&ParentRecord::Waiting(Waiting {
             parent: std::process::id() as i32,
             warm: memory::layout(),
-            changed: clean.changed(),
+            changed: clean.memory.changed(),
+            state: state::look(Looks::all()).unwrap_or_default().changes(&clean.state),
             threads: sys::tree::other_threads(),
             ..Waiting::default()
         }));
@@ -193,7 +201,7 @@ impl Parent<'_> {
         };
         let debug = body::catch(|| arguments.debug()).unwrap_or_default();
         self.encoded = encoded.clone().and_then(Result::ok);
-        SetupRecord { failed: None, encoded, debug }
+        SetupRecord { failed: None, encoded, debug, state: body::look(self.request.looks_in_parent) }
     }
 
     fn run_here(&mut self, index: usize, arguments: &mut Option<Box<dyn Arguments>>) -> ParentRecord {
@@ -210,7 +218,7 @@ impl Parent<'_> {
             }
             _ => arguments.take(),
         };
-        let record = self.in_body(|| body::run(self.case, arguments, None));
+        let record = self.in_body(|| body::run(self.case, arguments, None, self.request.looks_in_parent));
         self.slowest_here = self.slowest_here.max(Some(record.duration_us));
         // Threads that go on may write at any time; without one, nothing can come after the body's own end.
         if sys::tree::thread_count().is_none_or(|count| count > 2) {
@@ -248,7 +256,8 @@ impl Parent<'_> {
                     Step::ForkDecoded => ChildArguments::Encoded(self.encoded.take()),
                     _ => ChildArguments::Inherited(arguments.take()),
                 };
-                child::run(self.case, arguments, StartMethod::Fork, self.request.child_exit, &region)
+                let orders = Orders { exit: self.request.child_exit, looks: self.request.looks };
+                child::run(self.case, arguments, StartMethod::Fork, orders, &region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
@@ -265,6 +274,7 @@ impl Parent<'_> {
                 case: self.request.case,
                 name: self.request.name.clone(),
                 exit: self.request.child_exit,
+                looks: self.request.looks,
                 arguments: self.encoded.clone(),
             };
             let order = value::to_tokens(&order).map_err(|error| error.to_string())?;
@@ -485,6 +495,7 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
         observed: Vec::new(),
         arguments: Vec::new(),
         ids: unreported_ids(pid),
+        state: None,
     });
     if let Some(end) = end {
         record.end = end;
@@ -493,8 +504,8 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
 }
 
 fn complete(step: Step, record: ChildRecord, stdout: Captured, stderr: Captured) -> RunRecord {
-    let ChildRecord { end, duration_us, observed, arguments, ids } = record;
-    RunRecord { step, end, duration_us, stdout, stderr, observed, arguments, ids }
+    let ChildRecord { end, duration_us, observed, arguments, ids, state } = record;
+    RunRecord { step, end, duration_us, stdout, stderr, observed, arguments, ids, state }
 }
 
 /// Of a process that could not tell the number of its body's thread, which was made soon after it.
@@ -513,6 +524,7 @@ pub fn lost(step: Step, reason: String) -> RunRecord {
         observed: Vec::new(),
         arguments: Vec::new(),
         ids: Vec::new(),
+        state: None,
     }
 }
 
@@ -521,9 +533,11 @@ fn not_run(step: Step) -> RunRecord {
 }
 
 /// In a forked child, before it does anything else.
-fn put_back(item: &Item, clean: &Snapshot) {
+fn put_back(item: &Item, clean: &Clean) {
     match item {
-        Item::Memory(span) => clean.restore(span),
+        Item::Memory(span) => clean.memory.restore(span),
+        // What cannot be put back stays as it is: then it is not what the search finds.
+        Item::State(change) => _ = state::restore(change.lint, &change.name, change.clean.as_deref()),
     }
 }
 

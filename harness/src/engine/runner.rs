@@ -13,23 +13,21 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::TestCase;
 use crate::outcome::TestReport;
-use crate::protocol::{FromBinary, PROTOCOL, Settings, ToBinary};
+use crate::protocol::{FromBinary, PROTOCOL, SETTINGS_VARIABLE, Settings, ToBinary};
 use crate::sys;
 
-use super::analyser::Analyser;
+use super::analyser::{self, Analyser};
 use super::judge::{Alone, judge};
+use super::report;
 use super::selection::Selection;
 use super::servers::Servers;
-use super::{report, text};
-
-/// Holds [`Settings`] as JSON for a test binary that is started by hand or by nextest.
-const SETTINGS_VARIABLE: &str = "__XPROC_SETTINGS";
 
 /// The main function of a test binary that nobody listens to: libtest's output and exit status.
 pub fn standalone(cases: &'static [TestCase]) -> ! {
-    let settings = sys::environment::take(SETTINGS_VARIABLE)
+    let mut settings: Settings = sys::environment::take(SETTINGS_VARIABLE)
         .and_then(|json| serde_json::from_str(json.to_str()?).ok())
         .unwrap_or_default();
+    settings.analyser = settings.analyser.filter(|program| program.is_file()).or_else(analyser::installed);
     let selection = Selection::from_args();
     if selection.arguments.list {
         selection.list(cases);
@@ -50,7 +48,10 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
         let run = run.clone();
         let case = &cases[index];
         Trial::test(case.name.clone(), move || match run.judge(index) {
-            Some(report) if report.fails(&run.settings.levels) => Err(Failed::from(text::block(&report))),
+            Some(mut report) if report.fails(&run.settings.levels) => {
+                report.package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+                Err(Failed::from(run.analyser.lock().unwrap_or_else(PoisonError::into_inner).text(&report)))
+            }
             _ => Ok(()),
         })
         .with_ignored_flag(case.ignore.is_some())

@@ -3,11 +3,12 @@
 
 use std::time::Instant;
 
-use crate::StartMethod;
 use crate::analysis::{Origin, Storage, Variable};
 use crate::case::TestCase;
 use crate::outcome::Cause;
 use crate::protocol::ChildExit;
+use crate::state::{Change, absent};
+use crate::{Lint, StartMethod};
 
 use super::analyser::Analyser;
 use super::facets::Facets;
@@ -68,7 +69,7 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
     };
     found.parent = Some(waiting.clone());
     let candidates = match analyser.variables(&waiting.changed) {
-        Ok(variables) => group(variables),
+        Ok(variables) => candidates(variables, &waiting.state),
         Err(reason) => {
             found.notes.push(format!("the cause was not searched: {reason}"));
             return found;
@@ -109,12 +110,19 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         Ok(set) => set.iter().map(|candidate| &candidates[*candidate]).collect(),
         Err(_) => candidates.iter().filter(|candidate| candidate.is_suspicious()).take(SUSPECTS).collect(),
     };
-    let spans = named.iter().map(|candidate| candidate.variables[0].span).collect();
+    let variables = named.iter().filter_map(|candidate| match candidate {
+        Candidate::Memory(variables) => Some(variables[0].span),
+        Candidate::State(_) => None,
+    });
     let waiting = laboratory.waiting.clone().unwrap_or(waiting);
-    let changes = analyser.values(spans, &waiting).unwrap_or_default();
-    for (position, candidate) in named.iter().enumerate() {
-        let change = changes.get(position).cloned().unwrap_or_default();
-        found.causes.push(Cause { before: change.before, after: change.after, ..candidate.cause(proven) });
+    let mut changes = analyser.values(variables.collect(), &waiting).unwrap_or_default().into_iter();
+    for candidate in named {
+        let mut cause = candidate.cause(proven);
+        if let Candidate::Memory(_) = candidate {
+            let change = changes.next().unwrap_or_default();
+            (cause.before, cause.after) = (change.before, change.after);
+        }
+        found.causes.push(cause);
     }
     match least {
         Ok(set) if !proven => found.notes.push(format!(
@@ -136,32 +144,64 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
 }
 
 fn ruled_out(candidates: &[Candidate]) -> String {
-    let count = |storage| candidates.iter().filter(|candidate| candidate.variables[0].span.storage == storage).count();
+    let count = |storage: Option<Storage>| {
+        let of = |candidate: &&Candidate| match candidate {
+            Candidate::Memory(variables) => Some(variables[0].span.storage) == storage,
+            Candidate::State(_) => storage.is_none(),
+        };
+        candidates.iter().filter(of).count()
+    };
     format!(
-        "the cause was not found: the difference stays when what the parent has changed is put back, {} statics and {} \
-         thread-locals; what is left are memory on the heap, libraries, and what lies outside the process",
-        count(Storage::Static),
-        count(Storage::ThreadLocal)
+        "the cause was not found: the difference stays when what the parent has changed is put back, {} statics, {} \
+         thread-locals and {} other items; what is left are memory on the heap, libraries, and what lies outside the \
+         process",
+        count(Some(Storage::Static)),
+        count(Some(Storage::ThreadLocal)),
+        count(None)
     )
 }
 
-/// What is put back together: one variable as its source names it.
-struct Candidate {
-    variables: Vec<Variable>,
+/// What is put back together.
+enum Candidate {
+    /// One variable as its source names it.
+    Memory(Vec<Variable>),
+    /// A part of the process's state.
+    State(Change),
 }
 
 impl Candidate {
-    fn items(&self) -> impl Iterator<Item = Item> {
-        self.variables.iter().map(|variable| Item::Memory(variable.span))
+    fn items(&self) -> Vec<Item> {
+        match self {
+            Candidate::Memory(variables) => variables.iter().map(|variable| Item::Memory(variable.span)).collect(),
+            Candidate::State(change) => vec![Item::State(change.clone())],
+        }
     }
 
     /// The standard library's own bookkeeping changes in every run.
     fn is_suspicious(&self) -> bool {
-        !matches!(self.variables[0].origin, Origin::Std | Origin::Harness)
+        match self {
+            Candidate::Memory(variables) => !matches!(variables[0].origin, Origin::Std | Origin::Harness),
+            Candidate::State(_) => true,
+        }
     }
 
     fn cause(&self, proven: bool) -> Cause {
-        let variable = &self.variables[0];
+        let methods = vec![StartMethod::Fork];
+        let variable = match self {
+            Candidate::Memory(variables) => &variables[0],
+            Candidate::State(Change { lint, name, clean, now }) => {
+                let kind = lint.name();
+                return Cause {
+                    kind: kind.into(),
+                    name: if name.is_empty() { kind.into() } else { name.clone() },
+                    before: Some(clean.clone().unwrap_or_else(|| absent(*lint, name).into())),
+                    after: Some(now.clone().unwrap_or_else(|| absent(*lint, name).into())),
+                    proven,
+                    methods,
+                    ..Cause::default()
+                };
+            }
+        };
         let kind = match variable.span.storage {
             Storage::Static if variable.name.starts_with("std::io::stdio") => "stdio",
             Storage::Static => "static",
@@ -173,28 +213,33 @@ impl Candidate {
             file: variable.file.clone(),
             line: variable.line,
             proven,
-            methods: vec![StartMethod::Fork],
+            methods,
             package: variable.package.clone(),
             type_name: variable.type_name.clone(),
-            before: None,
-            after: None,
+            ..Cause::default()
         }
     }
 }
 
-/// One candidate for each name, in the order of the first variable of that name. What is ours is left out.
-fn group(variables: Vec<Variable>) -> Vec<Candidate> {
-    let mut candidates: Vec<Candidate> = Vec::new();
+/// What the parent has changed, likely causes first: one candidate for each name of a variable, in the analyser's
+/// order, and the state behind the workspace's own variables. What is ours is left out.
+fn candidates(variables: Vec<Variable>, state: &[Change]) -> Vec<Candidate> {
+    let mut named: Vec<Vec<Variable>> = Vec::new();
     for variable in variables.into_iter().filter(|variable| variable.origin != Origin::Harness) {
-        let same = |candidate: &&mut Candidate| {
-            let first = &candidate.variables[0];
-            first.name == variable.name && first.span.storage == variable.span.storage
+        let same = |others: &&mut Vec<Variable>| {
+            others[0].name == variable.name && others[0].span.storage == variable.span.storage
         };
-        match candidates.iter_mut().find(same) {
-            Some(candidate) => candidate.variables.push(variable),
-            None => candidates.push(Candidate { variables: vec![variable] }),
+        match named.iter_mut().find(same) {
+            Some(others) => others.push(variable),
+            None => named.push(vec![variable]),
         }
     }
+    let own = named.iter().take_while(|variables| variables[0].origin == Origin::Workspace).count();
+    let mut candidates: Vec<Candidate> = named.into_iter().map(Candidate::Memory).collect();
+    let can_be_put_back = |change: &&Change| {
+        matches!(change.lint, Lint::Env | Lint::Cwd | Lint::Umask | Lint::Fd | Lint::Signal | Lint::Rlimit)
+    };
+    candidates.splice(own..own, state.iter().filter(can_be_put_back).cloned().map(Candidate::State));
     candidates
 }
 

@@ -27,7 +27,7 @@ use crate::{StartMethod, value};
 
 use super::body;
 use super::capture::Capture;
-use super::child;
+use super::child::{self, Orders};
 use super::messages::{Captured, End, ParentRecord, Reply, Request, RunRecord, Session, SetupRecord, Step, Waiting};
 use super::parent::{self, CHILD_CAPACITY, Patience, Pipes, ask, lost, nonce, supervise_child};
 use super::supervise::{Cut, Ended, Policy, Watched, supervise};
@@ -136,6 +136,7 @@ impl Server {
         stdio::null(stdio::STDIN)?;
         sys::environment::set(crate::protocol::MARK_VARIABLE, "1");
         body::note_panics();
+        sys::dispositions::remember();
         for preload in crate::registry::PRELOADS {
             preload();
         }
@@ -340,7 +341,8 @@ impl ParentPolicy<'_> {
                 self.server.leave(self.parent);
                 close(watched);
                 pipes.enter();
-                child::run_on_thread(self.case, arguments, StartMethod::ForkServer, self.request.child_exit, region)
+                let orders = Orders { exit: self.request.child_exit, looks: self.request.looks };
+                child::run_on_thread(self.case, arguments, StartMethod::ForkServer, orders, region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };

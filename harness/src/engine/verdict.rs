@@ -11,6 +11,7 @@ use super::facets::{Facets, Kind};
 use super::history::{Attempt, History, Place};
 use super::judge::Terms;
 use super::messages::SetupRecord;
+use super::states;
 
 /// What is said of a test.
 pub struct Judgement {
@@ -40,7 +41,7 @@ pub fn agree(attempt: &Attempt, case: &TestCase, terms: &Terms) -> bool {
             && (in_parent || !looked_at(Lint::Stdout) || first.stdout == facets.stdout)
             && (in_parent || !looked_at(Lint::Stderr) || first.stderr == facets.stderr)
     });
-    alike && (!looked_at(Lint::Argument) || argument_differences(attempt, case).is_empty())
+    alike && states::agree(attempt) && (!looked_at(Lint::Argument) || argument_differences(attempt, case).is_empty())
 }
 
 /// Whether the test passes in all runs of the attempt, and they agree: nothing is left to be said.
@@ -134,6 +135,7 @@ impl Findings<'_> {
         }
         self.text(Lint::Stdout, |facets| &facets.stdout);
         self.text(Lint::Stderr, |facets| &facets.stderr);
+        self.states();
         self.explain_by_argument();
         self.differences.retain(|difference| difference.level > Level::Allow);
         self.differences.sort_by_key(|difference| difference.lint);
@@ -307,6 +309,25 @@ impl Findings<'_> {
         }
         let places = self.compared_places();
         self.whole("", lint, &places, |facets| of(facets).clone());
+    }
+
+    /// What was left in the process, item by item.
+    fn states(&mut self) {
+        // Where runs end differently, they leave different states for that reason.
+        if self.differences.iter().any(|difference| difference.path.is_empty() && is_about_end(difference.lint)) {
+            return;
+        }
+        let (found, varying) = states::differences(self.history, &self.compared_places());
+        for found in found {
+            let values = self.by_label(found.values);
+            self.add(found.lint, found.name, values, found.note);
+        }
+        // A thread or a process that is about to end is nothing to tell of.
+        let told = |lint: &Lint| !matches!(lint, Lint::Thread | Lint::ChildProcess);
+        for (lint, name) in varying.into_iter().filter(|(lint, _)| told(lint)) {
+            let what = if name.is_empty() { lint.name().to_owned() } else { format!("{lint} `{name}`") };
+            self.notes.push(format!("the {what} varies from run to run: not compared"));
+        }
     }
 
     /// Compares one text of each run. Whether a difference was found.

@@ -16,3 +16,9 @@ pub fn set(name: &str, value: impl AsRef<OsStr>) {
     // SAFETY: no other thread runs, as the caller grants, so nobody reads the environment meanwhile.
     unsafe { std::env::set_var(name, value) };
 }
+
+/// Removes a variable. Call only while this process has a single thread.
+pub fn remove(name: &str) {
+    // SAFETY: no other thread runs, as the caller grants, so nobody reads the environment meanwhile.
+    unsafe { std::env::remove_var(name) };
+}

@@ -157,7 +157,7 @@ impl Headers {
         let entries = unsafe { std::slice::from_raw_parts(first.as_ptr(), count as usize) };
         let own = entries.iter().find(|header| header.p_type == libc::PT_PHDR);
         // A program without this entry is not relocated.
-        Headers { bias: own.map_or(0, |own| (table as u64).wrapping_sub(own.p_vaddr)), entries }
+        Headers { bias: own.map_or(0, |own| table.wrapping_sub(own.p_vaddr)), entries }
     }
 
     fn find(&self, kind: u32) -> Option<&'static libc::Elf64_Phdr> {

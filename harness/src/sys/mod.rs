@@ -3,7 +3,10 @@
 //! Nothing outside this folder uses `unsafe`. Each block states the fact that makes it sound.
 #![allow(unsafe_code)] // the one place for it
 
+pub mod attributes;
 pub mod clock;
+pub mod descriptors;
+pub mod dispositions;
 pub mod end;
 pub mod entry;
 pub mod environment;

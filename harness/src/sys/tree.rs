@@ -41,6 +41,12 @@ pub fn other_threads() -> Vec<String> {
     names
 }
 
+/// Whether the calling thread is the only one, where the system tells so at once.
+pub fn has_one_thread() -> bool {
+    // Of a process with one thread this does nothing, and of others it is refused.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_VM).is_ok()
+}
+
 /// The calling thread's id.
 pub fn thread_id() -> i32 {
     nix::unistd::gettid().as_raw()

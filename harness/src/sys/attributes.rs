@@ -1,0 +1,74 @@
+//! Attributes of this process and thread that nix does not read.
+
+use std::mem::MaybeUninit;
+
+use nix::libc;
+
+/// The nice value of the calling thread.
+pub fn nice() -> i32 {
+    // SAFETY: getpriority takes two integers; of the calling thread it has nothing to fail on.
+    unsafe { libc::getpriority(libc::PRIO_PROCESS as _, 0) }
+}
+
+/// The calling thread's scheduling policy and its priority within it.
+pub fn scheduling() -> (i32, i32) {
+    let mut parameters = MaybeUninit::<libc::sched_param>::zeroed();
+    // SAFETY: the pointer is valid for writes of a `sched_param`, for which all bytes zero are valid too.
+    unsafe {
+        libc::sched_getparam(0, parameters.as_mut_ptr());
+        (libc::sched_getscheduler(0), parameters.assume_init().sched_priority)
+    }
+}
+
+/// The effective capabilities of the calling thread.
+pub fn capabilities() -> u64 {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header = [VERSION_3, 0];
+    // Effective, permitted and inheritable ones, 32 of each at a time.
+    let mut data = [0_u32; 6];
+    // SAFETY: both arrays have the size that this version of the call reads and writes.
+    unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()) };
+    u64::from(data[0]) | u64::from(data[3]) << 32
+}
+
+/// 0 without seccomp, 2 with a filter.
+pub fn seccomp() -> i32 {
+    // SAFETY: this operation of prctl takes no further argument and touches no memory.
+    unsafe { libc::prctl(libc::PR_GET_SECCOMP) }
+}
+
+/// Whether an interval timer runs, and its interval in microseconds.
+pub fn interval_timer(which: i32) -> Option<u64> {
+    let mut timer = MaybeUninit::<libc::itimerval>::zeroed();
+    // SAFETY: the pointer is valid for writes of an `itimerval`, for which all bytes zero are valid too.
+    let timer = unsafe {
+        libc::syscall(libc::SYS_getitimer, which, timer.as_mut_ptr());
+        timer.assume_init()
+    };
+    let microseconds = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
+    (microseconds(timer.it_value) > 0).then(|| microseconds(timer.it_interval))
+}
+
+/// The rounding mode and the exceptions of floating-point arithmetic, without what past operations left there.
+#[cfg(target_arch = "x86_64")]
+pub fn floating_point() -> u64 {
+    let mut word = 0_u32;
+    // SAFETY: the instruction stores 32 bits at the address of `word` and changes nothing else.
+    unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut word, options(nostack, preserves_flags)) };
+    u64::from(word & !0x3f)
+}
+
+/// The rounding mode and the exceptions of floating-point arithmetic.
+#[cfg(target_arch = "aarch64")]
+pub fn floating_point() -> u64 {
+    let word: u64;
+    // SAFETY: the instruction reads a register that every program may read.
+    unsafe { std::arch::asm!("mrs {}, fpcr", out(reg) word, options(nomem, nostack, preserves_flags)) };
+    word
+}
+
+/// Not known on this machine.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub fn floating_point() -> u64 {
+    0
+}
