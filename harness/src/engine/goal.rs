@@ -94,10 +94,10 @@ impl Goal {
     pub fn is_wordless(&self) -> bool {
         let fresh = &self.fresh[0];
         let says_nothing = |of: fn(&Facets) -> &String| !is_steady(&self.fresh, of) || of(fresh).is_empty();
+        let words = fresh.message.is_some() && is_steady(&self.fresh, |run| &run.message);
+        let place = fresh.location.is_some() && is_steady(&self.fresh, |run| &run.location);
         self.aspects.contains(&Aspect::End)
-            && !fresh.passed
-            && !(fresh.message.is_some() && is_steady(&self.fresh, |run| &run.message))
-            && !(fresh.location.is_some() && is_steady(&self.fresh, |run| &run.location))
+            && !(fresh.passed || words || place)
             && says_nothing(|run| &run.stdout)
             && says_nothing(|run| &run.stderr)
     }
@@ -147,9 +147,7 @@ impl Goal {
             let differed = |other: &Facets| other.value.as_ref().is_some_and(|it| overlap(it, wanted, &found.path));
             self.fresh.iter().chain(&self.forked).any(differed) || self.is_random(&found.path)
         });
-        value_stays
-            && stays(&|other| other.stdout == fresh.stdout)
-            && stays(&|other| other.observed == fresh.observed)
+        value_stays && stays(&|other| other.stdout == fresh.stdout) && stays(&|other| other.observed == fresh.observed)
     }
 
     fn is_random(&self, path: &str) -> bool {
