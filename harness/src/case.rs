@@ -31,6 +31,11 @@ impl ShouldPanic {
 }
 
 impl TestCase {
+    /// Whether the body has arguments, which go through a codec on the way to some children.
+    pub fn has_arguments(&self) -> bool {
+        matches!(&self.body, Body::Attached(attached) if !attached.parameters().is_empty())
+    }
+
     /// Whether the test names a function that makes its arguments.
     pub fn has_setup(&self) -> bool {
         matches!(&self.body, Body::Attached(attached) if attached.has_setup())

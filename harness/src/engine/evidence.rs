@@ -5,8 +5,9 @@ use crate::outcome::{Cause, Deadlock, Explanation, Outcome, TestReport, Verdict,
 use crate::{Lint, StartMethod};
 
 use super::analyser::Analyser;
+use super::facets::Facets;
 use super::history::{History, Place};
-use super::messages::{At, End, Standing, ThreadState, Waiting};
+use super::messages::{At, End, RunRecord, Standing, ThreadState, Waiting};
 
 /// Fills in what the report does not say yet. `parent` is one from which children were forked, where that is known.
 pub fn explain(
@@ -20,8 +21,10 @@ pub fn explain(
     // A thread without a name has that of the thread that started it.
     let named = |thread: &String| if *thread == name { "<unnamed>".to_owned() } else { thread.clone() };
     let missing: Vec<String> = parent.map(|parent| parent.threads.iter().map(named).collect()).unwrap_or_default();
+    let mut spins = false;
     if let Some((place, after_ms, standing)) = hung(history) {
         let deadlocked = is_deadlock(standing);
+        spins = standing.threads.iter().any(|thread| thread.at == At::Running);
         let stacks = analyser.stacks(standing).unwrap_or_default();
         let mut stacks = stacks.into_iter();
         let mut threads: Vec<(&ThreadState, Vec<Frame>)> = standing
@@ -60,9 +63,9 @@ pub fn explain(
             report.notes.extend(describe_missing(&missing));
         }
     }
-    let lock = report.deadlock.as_ref().is_some_and(waits_for_lock);
+    let hang = Hang { waits_for_lock: report.deadlock.as_ref().is_some_and(waits_for_lock), spins };
     report.explanation =
-        if by_destructor { Some(Explanation::ChildDestructor) } else { kind(report, history, &missing, parent, lock) };
+        if by_destructor { Some(Explanation::ChildDestructor) } else { kind(report, history, &missing, parent, &hang) };
 }
 
 /// A run that was ended because it hung: a forked child rather than another.
@@ -190,13 +193,54 @@ fn call_name(number: i64) -> String {
     known.iter().find(|(known, _)| *known == number).map_or(format!("system call {number}"), |(_, name)| (*name).into())
 }
 
+/// Whether a forked child that fails has waited for something before, by a time limit of its own.
+fn waited(history: &History) -> bool {
+    let first = history.first();
+    let durations = |fails_in_fork: bool| {
+        let runs = first.runs.iter().zip(&first.facets).zip(first.places());
+        let of = move |((_, facets), place): &((&RunRecord, &Facets), Place)| {
+            if fails_in_fork { place.method == Some(StartMethod::Fork) && !facets.passed } else { facets.passed }
+        };
+        runs.filter(of).map(|((run, _), _)| run.duration_us).max()
+    };
+    durations(true).unwrap_or(0) > durations(false).unwrap_or(0) * 10 + WAIT_US
+}
+
+/// What a body may take longer in one process than in another without having waited.
+const WAIT_US: u64 = 50_000;
+
+/// Whether the cause had in the parent what forked children write before what a fresh process writes.
+fn holds_unwritten(history: &History, cause: &Cause) -> bool {
+    let stdout = |method| {
+        let run = history.first().at(Place { method: Some(method), index: 0 });
+        run.map(|(_, facets)| facets.stdout.as_str())
+    };
+    let fresh = stdout(StartMethod::Spawn).or(stdout(StartMethod::ForkServer));
+    let (Some(forked), Some(fresh), Some(held)) = (stdout(StartMethod::Fork), fresh, &cause.after) else {
+        return false;
+    };
+    let unwritten = forked.strip_suffix(fresh).unwrap_or_default();
+    // A value is shown escaped, and only its beginning.
+    let shown: String = unwritten.escape_debug().take(SHOWN).collect();
+    !shown.is_empty() && held.contains(&shown)
+}
+
+/// Characters of a value that are compared with output.
+const SHOWN: usize = 24;
+
+/// What a hung process does.
+struct Hang {
+    waits_for_lock: bool,
+    spins: bool,
+}
+
 /// What kind of defect the evidence shows.
 fn kind(
     report: &TestReport,
     history: &History,
     missing: &[String],
     parent: Option<&Waiting>,
-    waits_for_lock: bool,
+    hang: &Hang,
 ) -> Option<Explanation> {
     let has = |lint: Lint| report.differences.iter().any(|difference| difference.lint == lint);
     let proven: Vec<&Cause> = report.causes.iter().filter(|cause| cause.proven).collect();
@@ -225,19 +269,19 @@ fn kind(
     if proven.iter().any(|cause| cause.after.as_deref().is_some_and(is_pid)) {
         return Some(Explanation::CachedPid);
     }
-    if forked_hang && waits_for_lock {
+    if forked_hang && hang.waits_for_lock {
         return Some(Explanation::HeldLock);
     }
-    if fork_fails && !fresh_fails && (forked_hang || !has(Lint::Once)) && !missing.is_empty() {
+    if fork_fails && !fresh_fails && (forked_hang || waited(history)) && !missing.is_empty() {
         return Some(Explanation::DeadThreads);
     }
-    if forked_hang {
+    if forked_hang && !hang.spins {
         return Some(Explanation::HeldLock);
     }
     if has(Lint::Once) {
         return Some(Explanation::OneTimeInit);
     }
-    if proven.iter().any(|cause| cause.kind == "stdio") {
+    if proven.iter().any(|cause| cause.kind == "stdio" || holds_unwritten(history, cause)) {
         return Some(Explanation::DoubleFlush);
     }
     if fork_fails && !fresh_fails && passed(StartMethod::Fork, 0) == Some(true) {

@@ -10,8 +10,10 @@ use super::history::{History, Place};
 /// The differences between forked children and fresh ones that are to go away.
 pub struct Goal {
     aspects: Vec<Aspect>,
-    /// What a fresh process gives.
-    fresh: Facets,
+    /// What a fresh process gives, each time.
+    fresh: Vec<Facets>,
+    /// What forked children give with nothing put back, each time.
+    forked: Vec<Facets>,
 }
 
 /// What of a run differs.
@@ -35,13 +37,15 @@ impl Goal {
     /// Of a test whose forked children differ from fresh processes by `differences`. `None` where they do not, or
     /// where no fresh process was run.
     pub fn of(history: &History, differences: &[Difference], explained_by_argument: bool) -> Option<Goal> {
-        let place = |method, index| Place { method: Some(method), index };
-        let first = |method| history.series(place(method, 0)).first().copied();
-        let fresh = first(StartMethod::Spawn).or(first(StartMethod::ForkServer))?.clone();
-        let siblings: Vec<Facets> = (0..2)
-            .filter_map(|index| history.series(place(StartMethod::Fork, index)).first().copied().cloned())
-            .collect();
-        let ends_differ = siblings.iter().any(|sibling| !sibling.ends_like(&fresh));
+        let series = |method, index| -> Vec<Facets> {
+            history.series(Place { method: Some(method), index }).into_iter().cloned().collect()
+        };
+        let fresh = [StartMethod::Spawn, StartMethod::ForkServer].into_iter().map(|method| series(method, 0));
+        let fresh = fresh.into_iter().find(|runs| !runs.is_empty())?;
+        let pairs: Vec<Vec<Facets>> = (0..2).map(|index| series(StartMethod::Fork, index)).collect();
+        let siblings: Vec<Facets> = pairs.iter().filter_map(|runs| runs.first().cloned()).collect();
+        let forked: Vec<Facets> = pairs.into_iter().flatten().collect();
+        let ends_differ = siblings.iter().any(|sibling| !sibling.ends_like(&fresh[0]));
         let mut aspects = Vec::new();
         for Difference { lint, level, path, .. } in differences {
             if *level == Level::Allow {
@@ -60,7 +64,7 @@ impl Goal {
                 aspects.push(aspect);
             }
         }
-        let goal = Goal { aspects, fresh };
+        let goal = Goal { aspects, fresh, forked };
         (!goal.aspects.is_empty() && !siblings.is_empty() && !goal.reached(&siblings)).then_some(goal)
     }
 
@@ -85,19 +89,76 @@ impl Goal {
             })
     }
 
-    fn is_like_fresh(&self, run: &Facets) -> bool {
-        self.aspects.iter().all(|aspect| match aspect {
-            Aspect::End => run.ends_like(&self.fresh),
-            Aspect::Message => run.ends_like(&self.fresh) && run.message == self.fresh.message,
-            Aspect::Value(path) => match (&run.value, &self.fresh.value) {
-                (Some(one), Some(other)) => !overlap(one, other, path),
-                (one, other) => one.is_none() && other.is_none() && run.ends_like(&self.fresh),
-            },
-            Aspect::Observed => run.ends_like(&self.fresh) && run.observed == self.fresh.observed,
-            Aspect::Stdout => run.ends_like(&self.fresh) && run.stdout == self.fresh.stdout,
-            Aspect::Shared(_) => run.ends_like(&self.fresh),
-        })
+    /// Whether a fresh process comes to a bad end of which nothing tells the reason, such as a signal without a word:
+    /// a child may come to the same for another reason.
+    pub fn is_wordless(&self) -> bool {
+        let fresh = &self.fresh[0];
+        let says_nothing = |of: fn(&Facets) -> &String| !is_steady(&self.fresh, of) || of(fresh).is_empty();
+        let words = fresh.message.is_some() && is_steady(&self.fresh, |run| &run.message);
+        let place = fresh.location.is_some() && is_steady(&self.fresh, |run| &run.location);
+        self.aspects.contains(&Aspect::End)
+            && !(fresh.passed || words || place)
+            && says_nothing(|run| &run.stdout)
+            && says_nothing(|run| &run.stderr)
     }
+
+    fn is_like_fresh(&self, run: &Facets) -> bool {
+        self.ends_like_fresh(run)
+            && self.aspects.iter().all(|aspect| match aspect {
+                Aspect::End | Aspect::Message | Aspect::Shared(_) => true,
+                Aspect::Value(path) => match (&run.value, &self.fresh[0].value) {
+                    (Some(one), Some(other)) => !overlap(one, other, path),
+                    (one, other) => one.is_none() && other.is_none(),
+                },
+                Aspect::Observed => run.observed == self.fresh[0].observed,
+                Aspect::Stdout => run.stdout == self.fresh[0].stdout,
+            })
+            && self.rest_stays(run)
+    }
+
+    /// In the same kind, with the same words and from the same place, as far as these are the same in every fresh
+    /// process. An end without words, such as a signal, is told from others by what is written before it.
+    fn ends_like_fresh(&self, run: &Facets) -> bool {
+        let fresh = &self.fresh[0];
+        let words = is_steady(&self.fresh, |run| &run.message);
+        let place = is_steady(&self.fresh, |run| &run.location);
+        run.passed == fresh.passed
+            && run.kind == fresh.kind
+            && (!words || run.message == fresh.message)
+            && (!place || run.location == fresh.location)
+            && (fresh.passed || fresh.message.is_some() || self.writes_like_fresh(run))
+    }
+
+    fn writes_like_fresh(&self, run: &Facets) -> bool {
+        let streams: [fn(&Facets) -> &String; 2] = [|run| &run.stdout, |run| &run.stderr];
+        streams.into_iter().all(|of| !is_steady(&self.fresh, of) || of(run) == of(&self.fresh[0]))
+    }
+
+    /// What does not differ with nothing put back does not differ now: to change one part of a result into what a
+    /// fresh process gives and to spoil another is no explanation.
+    fn rest_stays(&self, run: &Facets) -> bool {
+        let fresh = &self.fresh[0];
+        let same_before = |same: &dyn Fn(&Facets) -> bool| self.fresh.iter().chain(&self.forked).all(same);
+        let stays = |same: &dyn Fn(&Facets) -> bool| !same_before(same) || same(run);
+        let (Some(value), Some(wanted)) = (&run.value, &fresh.value) else {
+            return stays(&|other| other.stdout == fresh.stdout) && stays(&|other| other.observed == fresh.observed);
+        };
+        let value_stays = value::diff(&[("a", value), ("b", wanted)]).iter().all(|found| {
+            let differed = |other: &Facets| other.value.as_ref().is_some_and(|it| overlap(it, wanted, &found.path));
+            self.fresh.iter().chain(&self.forked).any(differed) || self.is_random(&found.path)
+        });
+        value_stays && stays(&|other| other.stdout == fresh.stdout) && stays(&|other| other.observed == fresh.observed)
+    }
+
+    fn is_random(&self, path: &str) -> bool {
+        let is = |aspect: &Aspect| matches!(aspect, Aspect::Shared(prefix) if path.starts_with(prefix.as_str()));
+        self.aspects.iter().any(is)
+    }
+}
+
+/// Whether all runs are the same in something.
+fn is_steady<T: PartialEq>(runs: &[Facets], of: impl Fn(&Facets) -> &T) -> bool {
+    runs.windows(2).all(|pair| of(&pair[0]) == of(&pair[1]))
 }
 
 /// Whether two values differ at `path`, within it or around it.

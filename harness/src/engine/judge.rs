@@ -161,8 +161,9 @@ pub fn judge(
                 history.attempts = vec![attempt(terms.steps(false), patience), attempt(terms.steps(true), patience)];
             }
         }
-        if case.has_setup() {
-            let mut steps = vec![Step::ForkDecoded, Step::ForkDecoded];
+        if case.has_arguments() {
+            // The one between them tells what the codec does from what earlier children leave behind.
+            let mut steps = vec![Step::ForkDecoded, Step::Child(StartMethod::Fork), Step::ForkDecoded];
             if terms.warm {
                 steps.insert(0, Step::Parent);
             }

@@ -11,7 +11,7 @@ use crate::state::{Change, absent};
 use crate::{Lint, StartMethod};
 
 use super::analyser::Analyser;
-use super::facets::Facets;
+use super::facets::{Facets, Kind};
 use super::goal::Goal;
 use super::judge::{Serve, Terms};
 use super::messages::{Item, Reply, Request, Session, Step, Waiting};
@@ -84,7 +84,10 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
             found.notes.push("the cause was not searched: a forked child of one more parent did not differ".into());
             return found;
         }
-        None => return found,
+        None => {
+            found.notes.push(laboratory.given_up());
+            return found;
+        }
     }
     let mut least = minimise(candidates.len(), |set| laboratory.reaches(&items(set)));
     if least == Err(NotFound::NotAmongThem) {
@@ -92,22 +95,32 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         laboratory.fresh_parents = true;
         least = minimise(candidates.len(), |set| laboratory.reaches(&items(set)));
     }
-    let proven = match &least {
-        // Once more, with a fresh parent: without the items the difference is there, with them it is not.
-        Ok(set) => {
-            laboratory.waiting = None;
-            let again = (laboratory.reaches(&[]), laboratory.reaches(&items(set)));
-            again == (Some(false), Some(true))
+    let confirmed = least.as_ref().ok().map(|set| laboratory.confirms(&items(set)));
+    let mut proven = confirmed == Some(Some(true));
+    let mut set = least.clone().unwrap_or_default();
+    if proven && experiment.goal.is_wordless() {
+        // Others that bring a child to the same end may do so for another reason.
+        let others: Vec<usize> = (0..candidates.len()).filter(|candidate| !set.contains(candidate)).collect();
+        let named = |positions: &[usize]| -> Vec<usize> { positions.iter().map(|at| others[*at]).collect() };
+        let also = minimise(others.len(), |positions| laboratory.reaches(&items(&named(positions))));
+        if let Ok(positions) = &also {
+            set.extend(named(positions));
+            found.notes.push(
+                "fresh processes end without saying why, and a forked child ends in the same way when one or another \
+                 of the suspects is put back: which of them is the reason cannot be told"
+                    .into(),
+            );
         }
-        Err(_) => false,
-    };
+        // Where the budget is spent before all were tried, there may be others.
+        proven = also == Err(NotFound::NotAmongThem);
+    }
     if child_exit == ChildExit::Exit {
         laboratory.waiting = None;
         laboratory.child_exit = ChildExit::Immediate;
         found.by_destructor = laboratory.reaches(&[]) == Some(true);
     }
     let named: Vec<&Candidate> = match &least {
-        Ok(set) => set.iter().map(|candidate| &candidates[*candidate]).collect(),
+        Ok(_) => set.iter().map(|candidate| &candidates[*candidate]).collect(),
         Err(_) => candidates.iter().filter(|candidate| candidate.is_suspicious()).take(SUSPECTS).collect(),
     };
     let variables = named.iter().filter_map(|candidate| match candidate {
@@ -115,6 +128,7 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         Candidate::State(_) => None,
     });
     let waiting = laboratory.waiting.clone().unwrap_or(waiting);
+    found.parent = Some(waiting.clone());
     let mut changes = analyser.values(variables.collect(), &waiting).unwrap_or_default().into_iter();
     for candidate in named {
         let mut cause = candidate.cause(proven);
@@ -124,21 +138,14 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         }
         found.causes.push(cause);
     }
-    match least {
-        Ok(set) if !proven => found.notes.push(format!(
+    match (least, confirmed) {
+        (Err(NotFound::NotAmongThem), _) => found.notes.push(ruled_out(&candidates)),
+        (Ok(set), Some(Some(false))) => found.notes.push(format!(
             "putting back {} made the difference go away once, and not again",
             if set.len() == 1 { "the suspect" } else { "the suspects" }
         )),
-        Ok(_) => {}
-        Err(NotFound::NotAmongThem) => found.notes.push(ruled_out(&candidates)),
-        Err(NotFound::GivenUp) => {
-            let why = if laboratory.children_left == 0 || Instant::now() >= laboratory.end {
-                "its budget is spent (`--cause-time`, `--cause-children`)"
-            } else {
-                "a parent did not survive"
-            };
-            found.notes.push(format!("the search for the cause was given up: {why}"));
-        }
+        (Ok(_), Some(Some(true))) if proven || !laboratory.is_spent() => {}
+        _ => found.notes.push(laboratory.given_up()),
     }
     found
 }
@@ -266,6 +273,38 @@ impl<S: Serve> Laboratory<'_, S> {
 
     /// Whether forked children in which the items are put back reach the goal. `None` where that cannot be told.
     fn reaches(&mut self, items: &[Item]) -> Option<bool> {
+        self.try_with(items, false)
+    }
+
+    /// Whether the difference is there without the items and not there with them, twice, with two fresh parents, in
+    /// one order and in the other. Pairs are always whole: what earlier children leave outside the process may turn
+    /// later ones, and must not keep in step with what is put back.
+    fn confirms(&mut self, items: &[Item]) -> Option<bool> {
+        for without_first in [true, false] {
+            self.waiting = None;
+            for without in [without_first, !without_first] {
+                if self.try_with(if without { &[] } else { items }, true)? == without {
+                    return Some(false);
+                }
+            }
+        }
+        Some(true)
+    }
+
+    fn is_spent(&self) -> bool {
+        self.children_left == 0 || Instant::now() >= self.end
+    }
+
+    fn given_up(&self) -> String {
+        let why = if self.is_spent() {
+            "its budget is spent (`--cause-time`, `--cause-children`)"
+        } else {
+            "a parent did not survive"
+        };
+        format!("the search for the cause was given up: {why}")
+    }
+
+    fn try_with(&mut self, items: &[Item], whole_pair: bool) -> Option<bool> {
         let mut siblings: Vec<Facets> = Vec::new();
         let mut parents = 0;
         if self.fresh_parents {
@@ -282,7 +321,7 @@ impl<S: Serve> Laboratory<'_, S> {
                 // Siblings are children of one parent.
                 siblings.clear();
             }
-            if self.children_left == 0 || Instant::now() >= self.end {
+            if self.is_spent() {
                 return None;
             }
             self.children_left -= 1;
@@ -293,10 +332,15 @@ impl<S: Serve> Laboratory<'_, S> {
                 ..self.request()
             };
             let Reply { runs, waiting, .. } = self.server.serve(&request).ok()?;
-            self.waiting = waiting;
             let run = runs.first()?;
-            siblings.push(Facets::of(run, &self.experiment.case.should_panic, &run.ids));
-            if !self.experiment.goal.is_open(&siblings) {
+            let family = self.waiting.iter().flat_map(|waiting| [waiting.parent, waiting.server]);
+            let ids: Vec<i32> = run.ids.iter().copied().chain(family).collect();
+            let facets = Facets::of(run, &self.experiment.case.should_panic, &ids);
+            // To see it hang a second time would cost as much again.
+            let is_enough = !whole_pair || facets.kind == Kind::Hung;
+            self.waiting = waiting;
+            siblings.push(facets);
+            if is_enough && !self.experiment.goal.is_open(&siblings) {
                 return Some(false);
             }
         }

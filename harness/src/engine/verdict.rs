@@ -10,7 +10,7 @@ use crate::{Level, Lint, StartMethod};
 use super::facets::{Facets, Kind};
 use super::history::{Attempt, History, Place};
 use super::judge::Terms;
-use super::messages::SetupRecord;
+use super::messages::{SetupRecord, Step};
 use super::states;
 
 /// What is said of a test.
@@ -366,8 +366,15 @@ impl Findings<'_> {
     /// Forked children with decoded arguments tell what the round trip alone does: a difference that they show too is
     /// the argument's, and what is left is inherited.
     fn explain_by_argument(&mut self) {
-        let Some(decoded) = self.history.decoded.as_ref().filter(|decoded| decoded.facets.len() > 1) else { return };
-        let runs: Vec<&Facets> = decoded.facets[decoded.facets.len() - 2..].iter().collect();
+        let Some(decoded) = &self.history.decoded else { return };
+        let of = |step: Step| {
+            let runs = decoded.runs.iter().zip(&decoded.facets).filter(move |(run, _)| run.step == step);
+            runs.map(|(_, facets)| facets).collect::<Vec<&Facets>>()
+        };
+        let (runs, controls) = (of(Step::ForkDecoded), of(Step::Child(StartMethod::Fork)));
+        if runs.len() < 2 || controls.is_empty() {
+            return;
+        }
         let Some(fresh) = self.fresh().map(|place| self.history.series(place)[0]) else { return };
         let forked = Place { method: Some(StartMethod::Fork), index: 0 };
         let Some(fork) = self.history.series(forked).first().copied() else { return };
@@ -388,8 +395,9 @@ impl Findings<'_> {
                     .any(|found| difference.path.starts_with(&found.path) || found.path.starts_with(&difference.path)),
                 _ => facets.ends_like(fresh),
             };
-            // Shown by both decoded children, and not by a forked one with the arguments as they were.
-            if !runs.iter().all(alike) || alike(&fork) {
+            // Shown by both decoded children, and not by forked ones with the arguments as they were, before or between
+            // them.
+            if !runs.iter().all(alike) || alike(&fork) || controls.iter().any(alike) {
                 return true;
             }
             explained.push(difference.path.clone());

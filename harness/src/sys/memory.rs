@@ -32,7 +32,9 @@ unsafe impl Send for Segment {}
 
 /// More than this is not copied: a program with such statics keeps data there, not handles or locks.
 const LIMIT: usize = 256 << 20;
-/// Spans with fewer bytes between them are one.
+/// Of so many spans, those that are close become one.
+const MANY: usize = 1 << 16;
+/// Bytes between spans that are close.
 const GAP: u64 = 8;
 
 impl Snapshot {
@@ -49,7 +51,7 @@ impl Snapshot {
         Snapshot { parts }
     }
 
-    /// What is not as it was, by words. To be called by the thread that made the snapshot.
+    /// What is not as it was, to the byte: small variables share a word. To be called by the thread that made the snapshot.
     pub fn changed(&self) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         for Part { segment, bytes } in &self.parts {
@@ -58,15 +60,19 @@ impl Snapshot {
                 if before == after {
                     continue;
                 }
-                let (start, length) = (segment.start + 8 * index as u64, before.len() as u64);
-                match spans.last_mut() {
-                    Some(last)
-                        if last.storage == segment.storage
-                            && (last.start..=last.start + last.length + GAP).contains(&start) =>
-                    {
-                        last.length = start + length - last.start;
+                let differing = before.iter().zip(after).enumerate().filter(|(_, (before, after))| before != after);
+                for (offset, _) in differing {
+                    let start = segment.start + (8 * index + offset) as u64;
+                    let gap = if spans.len() < MANY { 0 } else { GAP };
+                    match spans.last_mut() {
+                        Some(last)
+                            if last.storage == segment.storage
+                                && (last.start..=last.start + last.length + gap).contains(&start) =>
+                        {
+                            last.length = start + 1 - last.start;
+                        }
+                        _ => spans.push(Span { storage: segment.storage, start, length: 1 }),
                     }
-                    _ => spans.push(Span { storage: segment.storage, start, length }),
                 }
             }
         }
@@ -227,11 +233,10 @@ mod tests {
         let counter = spans_of(&raw const COUNTER as usize, Storage::Static, 8);
         let local = spans_of(LOCAL.with(|cell| cell.as_ptr() as usize), Storage::ThreadLocal, 8);
         let changed = before.changed();
+        // The lowest byte has changed.
         let covers = |span: &Span| {
             changed.iter().any(|other| {
-                other.storage == span.storage
-                    && other.start <= span.start
-                    && other.start + other.length >= span.start + span.length
+                other.storage == span.storage && (other.start..other.start + other.length).contains(&span.start)
             })
         };
         assert!(covers(&counter), "{counter:x?} in {changed:x?}");
