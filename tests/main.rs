@@ -7,6 +7,7 @@ mod support;
 
 mod cases {
     mod building;
+    mod causes;
     mod command_line;
     mod fronts;
     mod hostile;

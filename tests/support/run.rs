@@ -28,6 +28,12 @@ pub struct Test {
     pub siblings: BTreeMap<String, Vec<Value>>,
     pub differences: Vec<Difference>,
     #[serde(default)]
+    pub causes: Vec<Cause>,
+    #[serde(default)]
+    pub explanation: Option<String>,
+    #[serde(default)]
+    pub deadlock: Option<Value>,
+    #[serde(default)]
     pub notes: Vec<String>,
 }
 
@@ -37,6 +43,17 @@ pub struct Difference {
     pub level: String,
     pub path: String,
     pub values: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Cause {
+    pub kind: String,
+    pub name: String,
+    pub proven: bool,
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    pub before: Option<String>,
+    pub after: Option<String>,
 }
 
 impl Run {
@@ -123,6 +140,14 @@ impl Test {
         let differences = self.differences.iter().flat_map(|difference| difference.values.values().cloned());
         let messages = self.outcomes.values().map(of).chain(differences).chain(self.notes.iter().cloned());
         messages.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The causes that are proven, as `kind name`, sorted.
+    pub fn proven(&self) -> Vec<String> {
+        let proven = self.causes.iter().filter(|cause| cause.proven);
+        let mut proven: Vec<String> = proven.map(|cause| format!("{} {}", cause.kind, cause.name)).collect();
+        proven.sort_unstable();
+        proven
     }
 
     /// Lints of the differences, sorted, each once.

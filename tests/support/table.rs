@@ -27,6 +27,10 @@ struct Expected {
     /// Each difference in full, such as `env TZ: fork UTC, forkserver not set`; where none is given, they are not looked at.
     #[serde(default)]
     differences: Vec<String>,
+    /// All proven causes as `kind name`, and no other; where this is not given, they are not looked at.
+    causes: Option<Vec<String>>,
+    /// The kind of defect that is explained, with `causes`.
+    explanation: Option<String>,
     /// In the parent and in all children, but where the following say otherwise.
     #[serde(default = "returned")]
     outcome: String,
@@ -48,6 +52,8 @@ impl Entry {
                 verdict: verdict.clone(),
                 lints: Vec::new(),
                 differences: Vec::new(),
+                causes: None,
+                explanation: None,
                 outcome: if verdict == "ignored" { String::new() } else { returned() },
                 parent: None,
                 fork: None,
@@ -86,13 +92,19 @@ pub fn check_chosen(fixture: &str, run: &Run, chosen: impl Fn(&str, &str) -> boo
             let expected = entry.full();
             let lints = sorted(expected.lints.iter().map(String::as_str).collect());
             let told = line(&expected.verdict, &lints, &expected.outcomes());
-            (format!("{binary} {name}"), with_differences(told, &expected.differences))
+            let told = with_differences(told, &expected.differences);
+            (format!("{binary} {name}"), with_causes(told, expected.causes.as_deref(), expected.explanation.as_deref()))
         })
         .collect();
     let exact: Vec<String> = entries
         .iter()
         .flat_map(|(binary, tests)| tests.iter().map(move |(name, entry)| (format!("{binary} {name}"), entry.full())))
         .filter_map(|(key, expected)| (!expected.differences.is_empty()).then_some(key))
+        .collect();
+    let with_their_causes: Vec<String> = entries
+        .iter()
+        .flat_map(|(binary, tests)| tests.iter().map(move |(name, entry)| (format!("{binary} {name}"), entry.full())))
+        .filter_map(|(key, expected)| expected.causes.is_some().then_some(key))
         .collect();
     let seen: BTreeMap<String, String> = run
         .tests
@@ -101,7 +113,10 @@ pub fn check_chosen(fixture: &str, run: &Run, chosen: impl Fn(&str, &str) -> boo
             let told = line(&test.verdict, &test.lints(), &outcomes(test));
             let key = format!("{} {}", test.binary_id(), test.name);
             let looked_at = exact.contains(&key);
-            (key, if looked_at { with_differences(told, &differences(test)) } else { told })
+            let told = if looked_at { with_differences(told, &differences(test)) } else { told };
+            let proven = with_their_causes.contains(&key).then(|| test.proven());
+            let explanation = test.explanation.as_deref().filter(|_| proven.is_some());
+            (key, with_causes(told, proven.as_deref(), explanation))
         })
         .collect();
     let mut wrong = String::new();
@@ -126,6 +141,13 @@ fn differences(test: &Test) -> Vec<String> {
 
 fn with_differences(line: String, differences: &[String]) -> String {
     differences.iter().fold(line, |line, difference| format!("{line}\n    {difference}"))
+}
+
+fn with_causes(line: String, proven: Option<&[String]>, explanation: Option<&str>) -> String {
+    let Some(proven) = proven else { return line };
+    let mut proven = proven.to_vec();
+    proven.sort_unstable();
+    format!("{line}\n    proven {proven:?}, explained as {}", explanation.unwrap_or("nothing"))
 }
 
 fn outcomes(test: &Test) -> [String; 4] {

@@ -17,6 +17,24 @@ pub fn vec(seen: &At) -> Option<Vec<Value>> {
     Some(seen.reader.elements(seen.it.parameter("T")?, start, seen.number("len")?))
 }
 
+/// As a sequence, or as text where all of it is: nobody reads numbers as letters.
+pub fn sequence(values: Vec<Value>) -> Value {
+    let letter = |value: &Value| match value {
+        Value::U(number) => {
+            u8::try_from(*number).ok().filter(|byte| byte.is_ascii_graphic() || b" \n\r\t".contains(byte))
+        }
+        _ => None,
+    };
+    let letters: Vec<u8> = values.iter().map_while(letter).collect();
+    if letters.len() < values.len() || letters.len() < LETTERS {
+        return Value::Seq(values);
+    }
+    Value::Opaque(format!("b\"{}\"", letters.escape_ascii()).into())
+}
+
+/// Fewer may be numbers that happen to be those of letters.
+const LETTERS: usize = 4;
+
 pub fn deque(seen: &At) -> Option<Value> {
     let ((start, capacity), of) = (buffer(seen)?, seen.it.parameter("T")?);
     let (head, length) = (seen.number("head")?, seen.number("len")?);

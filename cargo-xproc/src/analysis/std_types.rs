@@ -86,7 +86,7 @@ pub fn value<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> 
         "Data" if it.is_union => seen.show("value"),
         "Storage" => thread_local(&seen),
         "Arc" | "Rc" => shared(&seen),
-        "Vec" => Some(Value::Seq(vec(&seen)?)),
+        "Vec" => Some(containers::sequence(vec(&seen)?)),
         "VecDeque" => deque(&seen),
         "String" => containers::string(&seen, "vec"),
         "OsString" | "PathBuf" | "Buf" | "Wtf8Buf" => text(&seen),
@@ -168,7 +168,7 @@ fn fat_pointer<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -
     let is_text = ["str", "std::path::Path", "std::ffi::os_str::OsStr"]
         .iter()
         .any(|text| pointee.strip_prefix(text).is_some_and(|rest| rest.is_empty() || rest.starts_with([',', '>'])));
-    Some(if is_text { reader.text(start, length) } else { Value::Seq(reader.elements(of, start, length)) })
+    Some(if is_text { reader.text(start, length) } else { containers::sequence(reader.elements(of, start, length)) })
 }
 
 /// A lock: what it protects, and whether somebody holds it.

@@ -86,6 +86,17 @@ fn counted(names: &[String]) -> Vec<(&str, usize)> {
     counted
 }
 
+/// What fits on three lines or so: all of a value that is an object of a library is in the JSON output.
+fn beginning(value: &str) -> String {
+    match value.char_indices().nth(VALUE) {
+        None => escape(value),
+        Some((end, _)) => format!("{} ...", escape(value[..end].trim_end())),
+    }
+}
+
+/// Characters of a value.
+const VALUE: usize = 160;
+
 /// What makes the start methods differ, and how that is known.
 pub fn causes(report: &TestReport) -> String {
     let mut text = String::new();
@@ -105,7 +116,7 @@ pub fn causes(report: &TestReport) -> String {
             text += &format!("      at {}\n", cut_line(&place, 200));
         }
         let value = |title: &str, value: &Option<String>| match value {
-            Some(value) => wrap(&format!("{title} {}", cut_line(value, 400)), 6, WIDTH),
+            Some(value) => wrap(&format!("{title} {}", beginning(value)), 6, WIDTH),
             None => String::new(),
         };
         text += &value("in a clean process:", &cause.before);
