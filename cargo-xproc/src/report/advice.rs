@@ -8,7 +8,13 @@ use crate::explain::defects;
 pub fn of(report: &TestReport) -> Vec<&'static str> {
     let mut advice: Vec<&'static str> = Vec::new();
     if let Some(explanation) = report.explanation {
-        return vec![defects::paragraph(explanation)];
+        let mut paragraphs = vec![defects::paragraph(explanation)];
+        let inherited = report.causes.iter().any(|cause| cause.proven && cause.kind != "argument");
+        if explanation == Explanation::ChangedArgument && inherited {
+            // Two defects in one test: the argument, and what the parent had set up besides.
+            paragraphs.push(defects::paragraph(Explanation::LostState));
+        }
+        return paragraphs;
     }
     match report.verdict {
         Verdict::Flaky => advice.push(

@@ -121,15 +121,17 @@ pub fn causes(report: &TestReport) -> String {
         };
         text += &value("in a clean process:", &cause.before);
         text += &value("in the parent:", &cause.after);
+        if cause.kind == "argument" && cause.proven {
+            let proof = "proven: a forked child that gets it through the codec differs in the same way, twice";
+            text += &wrap(proof, 6, WIDTH);
+        }
     }
-    if report.causes.iter().any(|cause| cause.proven && cause.kind != "argument") {
-        let (is, goes) = match report.causes.len() {
-            1 => ("is", "it"),
-            _ => ("are", "they"),
-        };
+    let inherited = report.causes.iter().filter(|cause| cause.proven && cause.kind != "argument").count();
+    if inherited > 0 {
+        let it_is = if inherited == 1 { "it is" } else { "they are" };
         let proof = format!(
-            "proven: when {goes} {is} put back as in a clean process, a forked child does what a fresh one does; \
-             without that it does not, twice"
+            "proven: when {it_is} put back as in a clean process, a forked child does what a fresh one does; without \
+             that it does not, twice"
         );
         text += &wrap(&proof, 6, WIDTH);
     }
