@@ -6,7 +6,6 @@
 mod containers;
 mod conversation;
 mod debug_info;
-mod descriptors;
 mod image;
 mod memory;
 mod names;

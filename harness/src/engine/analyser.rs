@@ -1,27 +1,24 @@
 //! The client's side of the analyser, which names what the engine knows by address only.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
-use crate::analysis::{ANALYSER, Answer, Change, Frame, Layout, Question, Span, Variable};
-use crate::{TestReport, value};
+use crate::TestReport;
+use crate::analysis::{ANALYSER, Answer, Change, Frame, Layout, Question, Span, Variable, receive, send};
 
 use super::messages::{Standing, Waiting};
 use super::text;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Bytes of an answer.
-const LIMIT: u64 = 64 << 20;
 
 /// The analyser, started when it is first asked.
 pub struct Analyser {
@@ -133,23 +130,9 @@ impl Analyser {
 }
 
 fn exchange(socket: &mut UnixStream, question: &Question, descriptors: &[BorrowedFd<'_>]) -> io::Result<Answer> {
-    let message = value::to_tokens(question).map_err(io::Error::other)?;
-    let length = (message.len() as u64).to_le_bytes();
-    let numbers: Vec<i32> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-    let control = [ControlMessage::ScmRights(&numbers)];
-    let control = if numbers.is_empty() { &control[..0] } else { &control[..] };
-    let sent = sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(&length)], control, MsgFlags::MSG_NOSIGNAL, None)?;
-    socket.write_all(&length[sent..])?;
-    socket.write_all(&message)?;
-    let mut length = [0; 8];
-    socket.read_exact(&mut length)?;
-    let length = u64::from_le_bytes(length);
-    if length > LIMIT {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    let mut answer = Vec::new();
-    (&*socket).take(length).read_to_end(&mut answer)?;
-    value::from_tokens(&answer).map_err(io::Error::other)
+    send(socket, question, descriptors)?;
+    let (answer, _) = receive(socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    Ok(answer)
 }
 
 fn unexpected(answer: &Answer) -> String {
