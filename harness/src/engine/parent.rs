@@ -261,6 +261,7 @@ impl Parent<'_> {
             Ok(started) => started,
             Err(error) => return lost(step, format!("cannot prepare a fork child: {}", error.desc())),
         };
+        let looks = self.looks(step);
         sys::end::flush_rust();
         let child = match fork() {
             Ok(Fork::Parent { child }) => child,
@@ -275,7 +276,7 @@ impl Parent<'_> {
                     Step::ForkDecoded => ChildArguments::Encoded(self.encoded.take()),
                     _ => ChildArguments::Inherited(arguments.take()),
                 };
-                let orders = Orders { exit: self.request.child_exit, looks: self.request.looks };
+                let orders = Orders { exit: self.request.child_exit, looks };
                 child::run(self.case, arguments, StartMethod::Fork, orders, &region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
@@ -324,6 +325,18 @@ impl Parent<'_> {
         let _statuses = ChildStatuses::keep();
         self.region.header().progress.store(now_ns(), Ordering::Release);
         supervise_child(step, pid, region, pipes, self.patience(), None)
+    }
+
+    /// What a forked child looks at. What siblings share shows in their results; in a first attempt, where the parent
+    /// is not looked at either, the state of one of them is enough.
+    fn looks(&self, step: Step) -> Looks {
+        let now = (self.region.header().step.load(Ordering::Acquire) - self.steps_done) as usize;
+        let has_elder = self.request.steps.iter().take(now).any(|earlier| *earlier == step);
+        if has_elder && self.request.looks_in_parent == Looks::default() {
+            Looks::default()
+        } else {
+            self.request.looks
+        }
     }
 
     fn patience(&self) -> Patience {
