@@ -15,7 +15,7 @@ type Table = BTreeMap<String, BTreeMap<String, BTreeMap<String, Entry>>>;
 enum Entry {
     /// The verdict; the body returned everywhere, or was not run at all, and nothing differs.
     Verdict(String),
-    Full(Expected),
+    Full(Box<Expected>),
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -47,7 +47,7 @@ fn returned() -> String {
 impl Entry {
     fn full(&self) -> Expected {
         match self {
-            Entry::Full(expected) => expected.clone(),
+            Entry::Full(expected) => (**expected).clone(),
             Entry::Verdict(verdict) => Expected {
                 verdict: verdict.clone(),
                 lints: Vec::new(),

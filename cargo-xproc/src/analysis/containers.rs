@@ -25,8 +25,10 @@ pub fn sequence(values: Vec<Value>) -> Value {
         }
         _ => None,
     };
-    let letters: Vec<u8> = values.iter().map_while(letter).collect();
-    if letters.len() < values.len() || letters.len() < LETTERS {
+    // A C string ends with a zero.
+    let text = values.strip_suffix(&[Value::U(0)]).unwrap_or(&values);
+    let letters: Vec<u8> = text.iter().map_while(letter).collect();
+    if letters.len() < text.len() || letters.len() < LETTERS {
         return Value::Seq(values);
     }
     Value::Opaque(format!("b\"{}\"", letters.escape_ascii()).into())

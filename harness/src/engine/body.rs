@@ -30,14 +30,16 @@ pub fn run(
         (None, _) | (_, None | Some(StartMethod::Fork)) => Vec::new(),
         (Some(arguments), _) => catch(|| arguments.debug()).unwrap_or_default(),
     };
-    let since = sys::clock::now_ns();
+    let (since, busy_since) = (sys::clock::now_ns(), sys::clock::busy_ns());
     let end = catch(|| call(case, arguments)).unwrap_or_else(|panicked| panicked);
     let duration_us = (sys::clock::now_ns() - since) / 1000;
+    let busy_us = sys::clock::busy_ns().saturating_sub(busy_since) / 1000;
     sys::end::flush_rust();
     observe::set_start_method(None);
     ChildRecord {
         end,
         duration_us,
+        busy_us,
         observed: observe::take().into_iter().map(|(name, value)| (name, Bytes(value))).collect(),
         arguments: debug,
         ids: vec![std::process::id() as i32, sys::tree::thread_id()],

@@ -43,6 +43,7 @@ pub fn run(
         Err(end) => ChildRecord {
             end,
             duration_us: 0,
+            busy_us: 0,
             observed: Vec::new(),
             arguments: Vec::new(),
             ids: vec![std::process::id() as i32, sys::tree::thread_id()],
@@ -124,6 +125,7 @@ fn report(region: &Region, record: ChildRecord) {
     let short = |reason: String| ChildRecord {
         end: End::Lost(reason),
         duration_us: record.duration_us,
+        busy_us: record.busy_us,
         observed: Vec::new(),
         arguments: Vec::new(),
         ids: record.ids.clone(),

@@ -5,7 +5,6 @@ use crate::outcome::{Cause, Deadlock, Explanation, Outcome, TestReport, Verdict,
 use crate::{Lint, StartMethod};
 
 use super::analyser::Analyser;
-use super::facets::Facets;
 use super::history::{History, Place};
 use super::messages::{At, End, RunRecord, Standing, ThreadState, Waiting};
 
@@ -193,20 +192,21 @@ fn call_name(number: i64) -> String {
     known.iter().find(|(known, _)| *known == number).map_or(format!("system call {number}"), |(_, name)| (*name).into())
 }
 
-/// Whether a forked child that fails has waited for something before, by a time limit of its own.
+/// Whether a forked child that fails has waited for something before, by a time limit of its own: far longer than
+/// where the body passes, and hardly with a processor, as it would have to print a long backtrace.
 fn waited(history: &History) -> bool {
     let first = history.first();
-    let durations = |fails_in_fork: bool| {
-        let runs = first.runs.iter().zip(&first.facets).zip(first.places());
-        let of = move |((_, facets), place): &((&RunRecord, &Facets), Place)| {
-            if fails_in_fork { place.method == Some(StartMethod::Fork) && !facets.passed } else { facets.passed }
-        };
-        runs.filter(of).map(|((run, _), _)| run.duration_us).max()
-    };
-    durations(true).unwrap_or(0) > durations(false).unwrap_or(0) * 10 + WAIT_US
+    let runs = || first.runs.iter().zip(&first.facets).zip(first.places());
+    let idle = |run: &RunRecord| run.duration_us.saturating_sub(run.busy_us);
+    let elsewhere = runs().filter(|((_, facets), _)| facets.passed).map(|((run, _), _)| idle(run)).max().unwrap_or(0);
+    runs().any(|((run, facets), place)| {
+        let reported = matches!(run.end, End::Returned { .. } | End::Panicked { .. });
+        let forked = place.method == Some(StartMethod::Fork) && !facets.passed && reported;
+        forked && idle(run) > WAIT_US + 4 * run.busy_us && idle(run) > 10 * elsewhere
+    })
 }
 
-/// What a body may take longer in one process than in another without having waited.
+/// How long a body may stand still without having waited for anything.
 const WAIT_US: u64 = 50_000;
 
 /// Whether the cause had in the parent what forked children write before what a fresh process writes.

@@ -166,3 +166,104 @@ fn overlap(one: &Value, other: &Value, path: &str) -> bool {
     let differences = value::diff(&[("a", one), ("b", other)]);
     differences.iter().any(|found| path.starts_with(&found.path) || found.path.starts_with(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::facets::Kind;
+    use super::super::history::Attempt;
+    use super::super::messages::{End, RunRecord, Step};
+    use super::super::parent::lost;
+    use super::*;
+
+    fn passing(value: u128) -> Facets {
+        Facets {
+            passed: true,
+            kind: Kind::Returned,
+            message: None,
+            location: None,
+            value: Some(Value::U(value)),
+            observed: Vec::new(),
+            stdout: String::new(),
+            stderr: String::new(),
+        }
+    }
+
+    fn panicking(message: &str, location: &str) -> Facets {
+        Facets {
+            passed: false,
+            kind: Kind::Panicked,
+            message: Some(message.into()),
+            location: Some(location.into()),
+            value: None,
+            ..passing(0)
+        }
+    }
+
+    fn ended(kind: Kind, stderr: &str) -> Facets {
+        Facets { passed: false, kind, value: None, stderr: stderr.into(), ..passing(0) }
+    }
+
+    /// Of two attempts, each with two forked children and a spawned one.
+    fn goal(path: &str, forked: &Facets, fresh: [&Facets; 2]) -> Option<Goal> {
+        let run = |method| RunRecord { end: End::NotRun, ..lost(Step::Child(method), String::new()) };
+        let attempts = fresh.map(|fresh| Attempt {
+            runs: vec![run(StartMethod::Fork), run(StartMethod::Fork), run(StartMethod::Spawn)],
+            facets: vec![forked.clone(), forked.clone(), fresh.clone()],
+            ..Attempt::default()
+        });
+        let difference = Difference {
+            lint: Lint::Result,
+            level: Level::Deny,
+            path: path.into(),
+            values: std::collections::BTreeMap::new(),
+            note: None,
+        };
+        Goal::of(&History { attempts: attempts.into(), ..History::default() }, &[difference], false)
+    }
+
+    fn reaches(goal: &Goal, run: &Facets) -> bool {
+        goal.reached(&[run.clone(), run.clone()])
+    }
+
+    #[test]
+    fn another_place_or_other_words_are_another_failure() {
+        let fresh = panicking("nothing is set", "a.rs:1:1");
+        let goal = goal("", &passing(0), [&fresh, &fresh]).unwrap();
+        assert!(reaches(&goal, &fresh));
+        assert!(!reaches(&goal, &panicking("nothing is set", "a.rs:2:1")));
+        assert!(!reaches(&goal, &panicking("something is set", "a.rs:1:1")));
+        assert!(!goal.is_wordless());
+    }
+
+    #[test]
+    fn words_that_vary_between_fresh_processes_are_not_compared_and_places_are() {
+        let goal = goal("", &passing(0), [&panicking("at 3", "a.rs:1:1"), &panicking("at 4", "a.rs:1:1")]).unwrap();
+        assert!(reaches(&goal, &panicking("at 5", "a.rs:1:1")));
+        assert!(!reaches(&goal, &panicking("at 5", "a.rs:2:1")));
+        assert!(!goal.is_wordless());
+    }
+
+    #[test]
+    fn an_end_without_words_is_told_by_what_was_written() {
+        let fresh = ended(Kind::Exited(3), "one is missing");
+        let told = goal("", &passing(0), [&fresh, &fresh]).unwrap();
+        assert!(reaches(&told, &fresh) && !told.is_wordless());
+        assert!(!reaches(&told, &ended(Kind::Exited(3), "another is missing")));
+        let silent = ended(Kind::Signaled(6), "");
+        assert!(goal("", &passing(0), [&silent, &silent]).unwrap().is_wordless());
+    }
+
+    #[test]
+    fn what_did_not_differ_may_not_begin_to() {
+        let of = |a, b| Facets { value: Some(Value::Tuple(vec![Value::U(a), Value::U(b)])), ..passing(0) };
+        let goal = goal("[0]", &of(1, 0), [&of(0, 0), &of(0, 0)]).unwrap();
+        assert!(reaches(&goal, &of(0, 0)));
+        assert!(!reaches(&goal, &of(0, 1)));
+        assert!(!reaches(&goal, &Facets { stdout: "more".into(), ..of(0, 0) }));
+    }
+
+    #[test]
+    fn there_is_no_goal_where_forked_children_are_like_fresh_processes() {
+        assert!(goal("", &passing(0), [&passing(0), &passing(0)]).is_none());
+    }
+}

@@ -146,6 +146,8 @@ pub struct RunRecord {
     pub end: End,
     /// From the start of the body to its end.
     pub duration_us: u64,
+    /// For how much of it the process had a processor; nothing where it did not come to its end.
+    pub busy_us: u64,
     /// What it wrote.
     pub stdout: Captured,
     /// What it wrote.
@@ -168,6 +170,8 @@ pub struct ChildRecord {
     pub end: End,
     /// See [`RunRecord::duration_us`].
     pub duration_us: u64,
+    /// See [`RunRecord::busy_us`].
+    pub busy_us: u64,
     /// See [`RunRecord::observed`].
     pub observed: Vec<(String, Bytes)>,
     /// See [`RunRecord::arguments`].

@@ -540,6 +540,7 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
     let mut record = reported.unwrap_or_else(|| ChildRecord {
         end: End::Lost(String::new()),
         duration_us: after_ms * 1000,
+        busy_us: 0,
         observed: Vec::new(),
         arguments: Vec::new(),
         ids: unreported_ids(pid),
@@ -552,8 +553,8 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
 }
 
 fn complete(step: Step, record: ChildRecord, stdout: Captured, stderr: Captured) -> RunRecord {
-    let ChildRecord { end, duration_us, observed, arguments, ids, state } = record;
-    RunRecord { step, end, duration_us, stdout, stderr, observed, arguments, ids, state }
+    let ChildRecord { end, duration_us, busy_us, observed, arguments, ids, state } = record;
+    RunRecord { step, end, duration_us, busy_us, stdout, stderr, observed, arguments, ids, state }
 }
 
 /// Of a process that could not tell the number of its body's thread, which was made soon after it.
@@ -567,6 +568,7 @@ pub fn lost(step: Step, reason: String) -> RunRecord {
         step,
         end: End::Lost(reason),
         duration_us: 0,
+        busy_us: 0,
         stdout: Captured::default(),
         stderr: Captured::default(),
         observed: Vec::new(),

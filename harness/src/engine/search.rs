@@ -138,6 +138,13 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         }
         found.causes.push(cause);
     }
+    if !found.causes.is_empty() && has_no_symbols(&candidates) {
+        found.notes.push(
+            "the executable has no symbols, so variables are named by their addresses: build it without `strip` to see \
+             their names"
+                .into(),
+        );
+    }
     match (least, confirmed) {
         (Err(NotFound::NotAmongThem), _) => found.notes.push(ruled_out(&candidates)),
         (Ok(set), Some(Some(false))) => found.notes.push(format!(
@@ -158,14 +165,30 @@ fn ruled_out(candidates: &[Candidate]) -> String {
         };
         candidates.iter().filter(of).count()
     };
+    let counted = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
+    let tried = [
+        counted(count(Some(Storage::Static)), "static"),
+        counted(count(Some(Storage::ThreadLocal)), "thread-local"),
+        counted(count(None), "other item"),
+    ];
     format!(
-        "the cause was not found: the difference stays when what the parent has changed is put back, {} statics, {} \
-         thread-locals and {} other items; what is left are memory on the heap, libraries, and what lies outside the \
-         process",
-        count(Some(Storage::Static)),
-        count(Some(Storage::ThreadLocal)),
-        count(None)
+        "the cause was not found: the difference stays when all that the parent has changed is put back ({}); what \
+         is left is memory on the heap, libraries, and what lies outside the process",
+        tried.join(", ")
     )
+}
+
+/// Whether all variables are known by nothing but where they are.
+fn has_no_symbols(candidates: &[Candidate]) -> bool {
+    let mut variables = candidates.iter().filter_map(|candidate| match candidate {
+        Candidate::Memory(variables) => Some(&variables[0]),
+        Candidate::State(_) => None,
+    });
+    let first = variables.next();
+    first.into_iter().chain(variables).all(|variable| variable.name.starts_with("0x")) && first.is_some()
 }
 
 /// What is put back together.
