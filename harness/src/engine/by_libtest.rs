@@ -87,7 +87,8 @@ fn compare(entry: &'static Entry) {
     };
     let mut server = InCleanProcess { name, open: None };
     let analyser = Mutex::new(Analyser::new(analyser::installed(), |_| {}));
-    let mut report = judge(index, &cases[index], &Settings::default(), &Alone::new(1), &mut server, &analyser, &|| ());
+    let mut report =
+        judge(index, &cases[index], &Settings::default(), &Alone::default(), &mut server, &analyser, &|| ());
     server.close();
     let fails = report.fails(&crate::Levels::default());
     if fails {

@@ -4,6 +4,7 @@
 //! children in the opposite order, the body twice in one process, children with decoded arguments.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -125,6 +126,7 @@ pub fn judge(
         patience.stall = None;
         first = attempt(terms.steps(false), patience);
     }
+    let had_company = beside_others.had_company();
     drop(beside_others);
     let mut history = History { attempts: vec![first], ..History::default() };
     if verdict::passes(history.first(), case, &terms) {
@@ -135,7 +137,7 @@ pub fn judge(
     let _alone = alone.alone();
     // Of the others' time.
     let began = began + waits.elapsed();
-    if alone.has_others() {
+    if had_company {
         // What tests do to each other outside their processes is no difference between start methods.
         let beside_others = std::mem::replace(&mut history.attempts[0], attempt(terms.steps(false), patience));
         history.differed_beside_others = verdict::passes(history.first(), case, &terms);
@@ -215,29 +217,50 @@ fn less_patience(first: &Attempt, patience: Patience) -> Patience {
 }
 
 /// Lets tests run side by side, or one of them alone.
+#[derive(Default)]
 pub struct Alone {
-    workers: usize,
     lock: RwLock<()>,
+    /// Tests that run side by side now.
+    running: AtomicUsize,
+    /// Tests that have begun to.
+    begun: AtomicUsize,
+}
+
+/// A test that runs while others may.
+struct Beside<'a> {
+    alone: &'a Alone,
+    _lock: RwLockReadGuard<'a, ()>,
+    /// Its number.
+    begun: usize,
+    /// Others ran when it began.
+    from_the_start: bool,
 }
 
 impl Alone {
-    /// For so many tests side by side.
-    pub fn new(workers: usize) -> Alone {
-        Alone { workers, lock: RwLock::new(()) }
-    }
-
     /// Waits until no test needs to be alone.
-    fn beside_others(&self) -> RwLockReadGuard<'_, ()> {
-        self.lock.read().unwrap_or_else(PoisonError::into_inner)
+    fn beside_others(&self) -> Beside<'_> {
+        let lock = self.lock.read().unwrap_or_else(PoisonError::into_inner);
+        let from_the_start = self.running.fetch_add(1, Ordering::SeqCst) > 0;
+        let begun = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        Beside { alone: self, _lock: lock, begun, from_the_start }
     }
 
     /// Waits until no other test runs.
     fn alone(&self) -> RwLockWriteGuard<'_, ()> {
         self.lock.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn has_others(&self) -> bool {
-        self.workers > 1
+impl Beside<'_> {
+    /// Whether another test has run since this one began.
+    fn had_company(&self) -> bool {
+        self.from_the_start || self.alone.begun.load(Ordering::SeqCst) != self.begun
+    }
+}
+
+impl Drop for Beside<'_> {
+    fn drop(&mut self) {
+        self.alone.running.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

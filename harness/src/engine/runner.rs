@@ -42,7 +42,7 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
         settings,
         servers: servers.clone(),
         stopped: Arc::default(),
-        alone: Arc::new(Alone::new(threads)),
+        alone: Arc::default(),
     };
     let trials = chosen.into_iter().map(|index| {
         let run = run.clone();
@@ -92,7 +92,7 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
         servers,
         settings,
         stopped: Arc::default(),
-        alone: Arc::new(Alone::new(threads)),
+        alone: Arc::default(),
     };
     let writer = Arc::new(Mutex::new(writer));
     let listener = run.clone();

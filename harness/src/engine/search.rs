@@ -62,6 +62,8 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         children_left: children,
         fresh_parents: false,
         child_exit,
+        in_pairs: true,
+        last_took: 0,
     };
     let Some(waiting) = laboratory.open() else {
         found.notes.push("the cause was not searched: a fresh parent did not come to where children are forked".into());
@@ -79,7 +81,7 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         |set: &[usize]| -> Vec<Item> { set.iter().flat_map(|candidate| candidates[*candidate].items()).collect() };
     // What is left to be put back when nothing is: the difference itself.
     match laboratory.reaches(&[]) {
-        Some(false) => {}
+        Some(false) => laboratory.in_pairs = laboratory.last_took == 2,
         Some(true) => {
             found.notes.push("the cause was not searched: a forked child of one more parent did not differ".into());
             return found;
@@ -282,6 +284,10 @@ struct Laboratory<'a, S> {
     children_left: u32,
     /// Each experiment gets its own.
     fresh_parents: bool,
+    /// It takes a second sibling to see the difference.
+    in_pairs: bool,
+    /// Siblings in the last experiment.
+    last_took: usize,
     child_exit: ChildExit,
 }
 
@@ -333,7 +339,8 @@ impl<S: Serve> Laboratory<'_, S> {
         if self.fresh_parents {
             self.waiting = None;
         }
-        while siblings.len() < 2 {
+        let enough = if whole_pair || self.in_pairs { 2 } else { 1 };
+        while siblings.len() < enough {
             if self.waiting.is_none() {
                 parents += 1;
                 // Children that end their parents every time cannot be compared.
@@ -363,6 +370,7 @@ impl<S: Serve> Laboratory<'_, S> {
             let is_enough = !whole_pair || facets.kind == Kind::Hung;
             self.waiting = waiting;
             siblings.push(facets);
+            self.last_took = siblings.len();
             if is_enough && !self.experiment.goal.is_open(&siblings) {
                 return Some(false);
             }
