@@ -241,15 +241,19 @@ death, its nice value, scheduling, cpus, and how floating-point numbers round.",
     },
     Explanation {
         name: "static",
-        means: "A static of the workspace's own crates has another value when the test ends.",
+        means: "\
+A static of the workspace's own crates has another value when the test ends.
+The name is reserved: nothing compares statics by themselves yet. One that makes
+a result differ is named as its cause.",
         example: "static HITS: AtomicU32 = AtomicU32::new(0);   // fork 2, spawn 1",
         fix: "Harmless where the value is only a cache. Else pass it to the child, or reset it
 there.",
     },
     Explanation {
         name: "thread-local",
-        means: "A thread-local of the workspace's own crates has another value when the test
-ends.",
+        means: "\
+A thread-local of the workspace's own crates has another value when the test
+ends. The name is reserved: nothing compares thread-locals by themselves yet.",
         example: "thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });",
         fix: "As for `static`. Remember that the child has only the thread that forked.",
     },

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use nix::libc;
 use nix::unistd::Pid;
 
 use super::messages::At;
@@ -41,7 +42,11 @@ impl Proof {
             Some(looks) if same => {
                 let forever = |look: &Look| matches!(look.at, At::Futex { private: true, timed: false, .. });
                 let stands_still = Finding::StandsStill(now - self.since);
-                if looks.iter().all(forever) && !has_timers(pid) { Finding::Deadlocked } else { stands_still }
+                if looks.iter().all(forever) && !has_timers(pid) && !catches_signals(pid) {
+                    Finding::Deadlocked
+                } else {
+                    stands_still
+                }
             }
             _ => {
                 self.since = now;
@@ -75,4 +80,14 @@ fn look(pid: Pid) -> Option<Vec<Look>> {
 /// A timer of the process may still wake it through a signal.
 fn has_timers(pid: Pid) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/timers")).is_ok_and(|timers| !timers.is_empty())
+}
+
+/// A handler may wake a thread, as `sem_post` may be called in one, and a signal may come from anywhere at any time.
+/// Those that std and glibc install for themselves do not: for stack overflows, and below the real-time signals.
+fn catches_signals(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
+    let own = [libc::SIGSEGV, libc::SIGBUS, 32, 33].into_iter().fold(0, |bits, signal| bits | 1u64 << (signal - 1));
+    // Where it cannot be read, nothing is proven.
+    caught.is_none_or(|caught| caught & !own != 0)
 }

@@ -251,6 +251,7 @@ fn kind(
     let passed = |method, index| of(method, index).map(|(_, facets)| facets.passed);
     let fork_fails = [0, 1].into_iter().any(|index| passed(StartMethod::Fork, index) == Some(false));
     let fresh_fails = passed(StartMethod::Spawn, 0).or(passed(StartMethod::ForkServer, 0)) == Some(false);
+    let deadlocked = matches!(report.outcomes.get("fork").map(|run| &run.outcome), Some(Outcome::Deadlocked { .. }));
     let forked_hang = matches!(
         report.outcomes.get("fork").map(|run| &run.outcome),
         Some(Outcome::Deadlocked { .. } | Outcome::TimedOut { .. })
@@ -275,7 +276,8 @@ fn kind(
     if fork_fails && !fresh_fails && (forked_hang || waited(history)) && !missing.is_empty() {
         return Some(Explanation::DeadThreads);
     }
-    if forked_hang && !hang.spins {
+    // Without a wait that names a lock, only the proof that nobody will end it says so.
+    if deadlocked && !hang.spins {
         return Some(Explanation::HeldLock);
     }
     if has(Lint::Once) {

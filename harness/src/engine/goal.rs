@@ -37,11 +37,22 @@ impl Goal {
     /// Of a test whose forked children differ from fresh processes by `differences`. `None` where they do not, or
     /// where no fresh process was run.
     pub fn of(history: &History, differences: &[Difference], explained_by_argument: bool) -> Option<Goal> {
+        // A spawned child inherits something too: where it is like the forked ones, they are held against the other.
+        [StartMethod::Spawn, StartMethod::ForkServer]
+            .into_iter()
+            .find_map(|fresh| Goal::against(fresh, history, differences, explained_by_argument))
+    }
+
+    fn against(
+        fresh: StartMethod,
+        history: &History,
+        differences: &[Difference],
+        explained_by_argument: bool,
+    ) -> Option<Goal> {
         let series = |method, index| -> Vec<Facets> {
             history.series(Place { method: Some(method), index }).into_iter().cloned().collect()
         };
-        let fresh = [StartMethod::Spawn, StartMethod::ForkServer].into_iter().map(|method| series(method, 0));
-        let fresh = fresh.into_iter().find(|runs| !runs.is_empty())?;
+        let fresh = Some(series(fresh, 0)).filter(|runs| !runs.is_empty())?;
         let pairs: Vec<Vec<Facets>> = (0..2).map(|index| series(StartMethod::Fork, index)).collect();
         let siblings: Vec<Facets> = pairs.iter().filter_map(|runs| runs.first().cloned()).collect();
         let forked: Vec<Facets> = pairs.into_iter().flatten().collect();

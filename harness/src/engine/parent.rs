@@ -340,14 +340,7 @@ impl Parent<'_> {
     }
 
     fn patience(&self) -> Patience {
-        let mut patience = Patience::of(&self.request);
-        // A body that takes its time here may wait as long in a child.
-        if let (Some(stall), Some(here)) = (patience.stall, self.slowest_here)
-            && Duration::from_micros(here) > stall / STALL_FACTOR
-        {
-            patience.stall = None;
-        }
-        patience
+        Patience::of(&self.request).where_body_takes(self.slowest_here)
     }
 
     /// Runs test code: the fork server keeps the time meanwhile.
@@ -468,6 +461,14 @@ impl Patience {
             timeout: Duration::from_millis(request.timeout_ms),
             stall: request.stall_ms.map(Duration::from_millis),
         }
+    }
+
+    /// A body that takes its time in the parent, so many microseconds, may wait as long in a child.
+    pub fn where_body_takes(mut self, microseconds: Option<u64>) -> Patience {
+        let is_slow =
+            |stall: &Duration| microseconds.is_some_and(|here| Duration::from_micros(here) > *stall / STALL_FACTOR);
+        self.stall = self.stall.filter(|stall| !is_slow(stall));
+        self
     }
 }
 

@@ -123,7 +123,11 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
     }
     let named: Vec<&Candidate> = match &least {
         Ok(_) => set.iter().map(|candidate| &candidates[*candidate]).collect(),
-        Err(_) => candidates.iter().filter(|candidate| candidate.is_suspicious()).take(SUSPECTS).collect(),
+        // All of them were put back, and none matters.
+        Err(NotFound::NotAmongThem) => Vec::new(),
+        Err(NotFound::GivenUp) => {
+            candidates.iter().filter(|candidate| candidate.is_suspicious()).take(SUSPECTS).collect()
+        }
     };
     let variables = named.iter().filter_map(|candidate| match candidate {
         Candidate::Memory(variables) => Some(variables[0].span),

@@ -356,7 +356,12 @@ impl ParentPolicy<'_> {
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
         self.server.region.inherit(true);
-        supervise_child(step, pid, region, pipes, Patience::of(&self.request), Some(self.server.socket.as_fd()))
+        let here = self.records().into_iter().filter_map(|record| match record {
+            ParentRecord::Here { run, .. } => Some(run.duration_us),
+            _ => None,
+        });
+        let patience = Patience::of(&self.request).where_body_takes(here.max());
+        supervise_child(step, pid, region, pipes, patience, Some(self.server.socket.as_fd()))
     }
 
     fn records(&self) -> Vec<ParentRecord> {

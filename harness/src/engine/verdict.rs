@@ -603,8 +603,10 @@ fn same_observed(one: &Facets, other: &Facets) -> bool {
 /// How a run ended, in a few words.
 fn describe(facets: &Facets) -> String {
     let words = match (&facets.kind, &facets.value) {
+        (Kind::Returned, _) if !facets.passed => "returned, and was expected to panic".into(),
         (Kind::Returned, Some(value)) if *value != Value::Unit => format!("returned {value}"),
         (Kind::Returned, _) => "passed".into(),
+        (Kind::Panicked, _) if facets.passed => "panicked, as expected".into(),
         (Kind::Failed, _) => "returned an error".into(),
         (Kind::Panicked, _) => "panicked".into(),
         (Kind::CannotDecode, _) => "cannot read its arguments back".into(),
