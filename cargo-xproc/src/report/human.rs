@@ -300,9 +300,16 @@ fn ending(outcome: &Outcome) -> Vec<String> {
         serde_json::Value::Null => String::new(),
         value => format!(" {}", cut_line(&value.to_string(), room)),
     };
+    // What failed is read in full.
+    let error = |value: &serde_json::Value| {
+        let said = value.get("Err").and_then(|error| error.as_str()).map_or_else(|| value.to_string(), str::to_owned);
+        cut_lines(&said, MESSAGE_LINES, 400).into_iter().map(|line| format!("  {line}")).collect::<Vec<_>>()
+    };
     match outcome {
         Outcome::Returned { value: returned, failed: false } => vec![format!("returned{}", value(returned))],
-        Outcome::Returned { value: returned, failed: true } => vec![format!("returned an error{}", value(returned))],
+        Outcome::Returned { value: returned, failed: true } => {
+            std::iter::once("returned an error".to_owned()).chain(error(returned)).collect()
+        }
         Outcome::Panicked { message, location } => {
             let place =
                 location.as_ref().map(|location| format!(" at {}", cut_line(location, 200))).unwrap_or_default();

@@ -32,13 +32,13 @@ pub fn explain(
             .map(|thread| (thread, thread.dump.as_ref().and_then(|_| stacks.next()).unwrap_or_default()))
             .collect();
         threads.sort_by_key(|(thread, _)| !is_body(thread, &report.name));
+        // The first thread of the process, which waits for that of the body, is ours.
+        threads.retain(|(thread, _)| {
+            place.method == Some(StartMethod::Fork)
+                || is_body(thread, &report.name)
+                || !is_parked_first(thread, standing)
+        });
         if deadlocked {
-            // The first thread of the process, which waits for that of the body, is ours.
-            threads.retain(|(thread, _)| {
-                place.method == Some(StartMethod::Fork)
-                    || is_body(thread, &report.name)
-                    || !is_parked_first(thread, standing)
-            });
             let address = threads.first().map(|(thread, _)| address(thread)).unwrap_or_default();
             let inherited = parent.filter(|_| place.method == Some(StartMethod::Fork));
             let variable = inherited.and_then(|parent| analyser.variable_at(address, parent.warm));
