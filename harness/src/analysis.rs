@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::engine::messages::Bytes;
 use crate::sys::received;
-use crate::value::{MAX_BYTES, from_tokens, to_tokens};
+use crate::value::{MAX_BYTES, from_tokens, to_message};
 
 /// The analyser's only argument.
 pub const ANALYSER: &str = "__analyser";
@@ -69,7 +69,7 @@ pub enum Answer {
 
 /// Sends a question or an answer.
 pub fn send(socket: &mut UnixStream, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let tokens = to_tokens(message).map_err(io::Error::other)?;
+    let tokens = to_message(message).map_err(io::Error::other)?;
     let length = (tokens.len() as u64).to_le_bytes();
     let numbers: Vec<i32> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
     let control = [ControlMessage::ScmRights(&numbers)];

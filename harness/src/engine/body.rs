@@ -49,7 +49,7 @@ pub fn run(
 
 /// The state of this process, encoded.
 pub fn look(looks: Looks) -> Option<Bytes> {
-    state::look(looks).and_then(|state| value::to_tokens(&state).ok()).map(Bytes)
+    state::look(looks).and_then(|state| value::to_message(&state).ok()).map(Bytes)
 }
 
 /// Calls `function`; a panic is an end of the run, not of the process.

@@ -131,14 +131,14 @@ fn report(region: &Region, record: ChildRecord) {
         ids: record.ids.clone(),
         state: None,
     };
-    let written = match value::to_tokens(&record) {
+    let written = match value::to_message(&record) {
         Ok(tokens) => region.append(&tokens),
         Err(_) => false,
     };
     if !written {
         let limit = region.capacity() >> 20;
         let reason = format!("the report of the child, with its returned and observed values, exceeds {limit} MiB");
-        if let Ok(tokens) = value::to_tokens(&short(reason)) {
+        if let Ok(tokens) = value::to_message(&short(reason)) {
             region.append(&tokens);
         }
     }

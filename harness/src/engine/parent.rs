@@ -298,7 +298,7 @@ impl Parent<'_> {
                 cpus: self.affinity.map(|affinity| affinity.own_cpus()).unwrap_or_default(),
                 arguments: self.encoded.clone(),
             };
-            let order = value::to_tokens(&order).map_err(|error| error.to_string())?;
+            let order = value::to_message(&order).map_err(|error| error.to_string())?;
             if !region.append(&order) {
                 return Err(format!("the arguments of the body exceed {} MiB", CHILD_CAPACITY >> 20));
             }
@@ -379,7 +379,7 @@ impl Parent<'_> {
     }
 
     fn tell(&self, record: &ParentRecord) {
-        if value::to_tokens(record).is_ok_and(|tokens| self.region.append(&tokens)) {
+        if value::to_message(record).is_ok_and(|tokens| self.region.append(&tokens)) {
             return;
         }
         let reason = || "the report of the run is too large".to_owned();
@@ -395,7 +395,7 @@ impl Parent<'_> {
                 ParentRecord::Here { segment: *segment, run: lost(run.step, reason()) }
             }
         };
-        if let Ok(tokens) = value::to_tokens(&short) {
+        if let Ok(tokens) = value::to_message(&short) {
             self.region.append(&tokens);
         }
     }

@@ -1,6 +1,7 @@
 //! The runner: the test binary as its user starts it, with libtest's command line. Its worker threads have each test
 //! judged through a fork server; what they find goes to `cargo-xproc`, or to libtest-mimic's own output.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -39,7 +40,7 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     let run = Run {
         cases,
         analyser: Run::analyser(&settings, &servers),
-        settings,
+        settings: settings.into(),
         servers: servers.clone(),
         stopped: Arc::default(),
         alone: Arc::default(),
@@ -77,20 +78,21 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
     let first = messages.next().and_then(Result::ok).and_then(|line| serde_json::from_str(&line).ok());
     let Some(ToBinary::Run { settings }) = first else { process::exit(0) };
 
+    let only: Option<HashSet<&str>> = settings.only.as_ref().map(|only| only.iter().map(String::as_str).collect());
     let chosen: Vec<usize> = (0..cases.len())
         .filter(|index| {
             let case = &cases[*index];
-            settings.only.as_ref().map_or(selection.entry(case).selected, |only| only.contains(&case.name))
+            only.as_ref().map_or_else(|| selection.entry(case).selected, |only| only.contains(case.name.as_str()))
         })
         .collect();
     let threads = threads(&selection.arguments, &settings);
-    let runs_all = settings.only.is_some();
+    let runs_all = only.is_some();
     let servers = Arc::new(start_servers(chosen.len().min(threads), cases, &private));
     let run = Run {
         cases,
         analyser: Run::analyser(&settings, &servers),
         servers,
-        settings,
+        settings: settings.into(),
         stopped: Arc::default(),
         alone: Arc::default(),
     };
@@ -149,7 +151,7 @@ const FAULT: i32 = 70;
 #[derive(Clone)]
 struct Run {
     cases: &'static [TestCase],
-    settings: Settings,
+    settings: Arc<Settings>,
     servers: Arc<Servers>,
     stopped: Arc<AtomicBool>,
     alone: Arc<Alone>,

@@ -17,6 +17,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 
 use crate::case::TestCase;
+use crate::state::Looks;
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
 use crate::sys::region::Region;
@@ -89,7 +90,7 @@ impl Client {
 
     /// Has the steps run. An error means that the server is gone, and the test's result with it.
     pub fn run(&mut self, request: &Request) -> std::io::Result<Reply> {
-        send(&mut self.socket, &value::to_tokens(request).map_err(std::io::Error::other)?)?;
+        send(&mut self.socket, &value::to_message(request).map_err(std::io::Error::other)?)?;
         let reply = receive(&mut self.socket)?;
         value::from_tokens(&reply).map_err(std::io::Error::other)
     }
@@ -143,6 +144,8 @@ impl Server {
             preload();
         }
         sys::end::flush_rust();
+        sys::exec::remember_program();
+        rehearse();
         let (bell, mask) = sys::signals::listen_to_doorbell()?;
         let region = Region::anonymous(PARENT_CAPACITY)?;
         // Preloads have run as test code does.
@@ -158,7 +161,7 @@ impl Server {
 
     /// Whether the client could be told.
     fn reply(&self, reply: &Reply) -> bool {
-        value::to_tokens(reply).is_ok_and(|tokens| send(&mut &self.socket, &tokens).is_ok())
+        value::to_message(reply).is_ok_and(|tokens| send(&mut &self.socket, &tokens).is_ok())
     }
 
     fn run(&mut self, request: Request, cases: &'static [TestCase]) -> Done {
@@ -206,6 +209,8 @@ impl Server {
             finished: None,
             answered: 0,
             segments: Vec::new(),
+            records: Vec::new(),
+            read: 0,
             children: Vec::new(),
             told: 0,
             next: None,
@@ -223,6 +228,15 @@ impl Server {
         close(&[self.socket.as_fd(), self.bell.as_fd()]);
         sys::signals::set_mask(&self.mask);
     }
+}
+
+/// Has the code that children run in this process's memory, from where they inherit it.
+fn rehearse() {
+    let record = ParentRecord::Child(lost(Step::Parent, String::new()));
+    let tokens = value::to_message(&record).unwrap_or_default();
+    std::hint::black_box((body::look(Looks::all()), value::from_tokens::<ParentRecord>(&tokens).is_ok()));
+    // Where it is refused, children are slower.
+    let _ = sys::code::inherit_pages();
 }
 
 /// Closes by number: the values that own the descriptors stay in memory that this process never drops.
@@ -247,6 +261,10 @@ struct ParentPolicy<'a> {
     answered: u32,
     /// What the parent wrote, cut at each boundary that it asked for.
     segments: Vec<(Captured, Captured)>,
+    /// What the parent has reported, as far as it was read.
+    records: Vec<ParentRecord>,
+    /// Where in its region that ends.
+    read: usize,
     /// Runs of `forkserver` children, in the order of their steps.
     children: Vec<RunRecord>,
     /// How many runs the client has been told of.
@@ -313,7 +331,7 @@ impl ParentPolicy<'_> {
         let next = self.server.reply(&reply).then(|| self.server.receive()).flatten();
         match next {
             Some(request) if request.session == Session::Continue => {
-                let more = value::to_tokens(&ParentRecord::More(request.clone()));
+                let more = value::to_message(&ParentRecord::More(request.clone()));
                 if more.is_ok_and(|tokens| self.server.region.append(&tokens)) {
                     self.steps.extend(&request.steps);
                     self.request = request;
@@ -327,12 +345,17 @@ impl ParentPolicy<'_> {
     }
 
     /// Makes and watches it. It keeps nothing of `watched`, through which the server watches the parent.
-    fn forkserver_child(&self, watched: &[BorrowedFd<'_>]) -> RunRecord {
+    fn forkserver_child(&mut self, watched: &[BorrowedFd<'_>]) -> RunRecord {
         let step = Step::Child(StartMethod::ForkServer);
-        let arguments = match self.setup().and_then(|setup| setup.encoded) {
-            Some(Ok(bytes)) => Some(bytes),
-            _ => None,
-        };
+        self.read_records();
+        let (mut arguments, mut body_takes) = (None, None);
+        for record in &self.records {
+            match record {
+                ParentRecord::Setup(SetupRecord { encoded: Some(Ok(bytes)), .. }) => arguments = Some(bytes.clone()),
+                ParentRecord::Here { run, .. } => body_takes = body_takes.max(Some(run.duration_us)),
+                _ => {}
+            }
+        }
         let prepared = Region::anonymous(CHILD_CAPACITY).and_then(|region| Ok((region, Pipes::both()?)));
         let (region, pipes) = match prepared {
             Ok(prepared) => prepared,
@@ -356,24 +379,15 @@ impl ParentPolicy<'_> {
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
         self.server.region.inherit(true);
-        let here = self.records().into_iter().filter_map(|record| match record {
-            ParentRecord::Here { run, .. } => Some(run.duration_us),
-            _ => None,
-        });
-        let patience = Patience::of(&self.request).where_body_takes(here.max());
+        let patience = Patience::of(&self.request).where_body_takes(body_takes);
         supervise_child(step, pid, region, pipes, patience, Some(self.server.socket.as_fd()))
     }
 
-    fn records(&self) -> Vec<ParentRecord> {
-        let records = self.server.region.records();
-        records.iter().filter_map(|record| value::from_tokens(record).ok()).collect()
-    }
-
-    fn setup(&self) -> Option<SetupRecord> {
-        self.records().into_iter().find_map(|record| match record {
-            ParentRecord::Setup(setup) => Some(setup),
-            _ => None,
-        })
+    /// Reads what the parent has reported since this was last called.
+    fn read_records(&mut self) {
+        let (records, end) = self.server.region.records_from(self.read);
+        self.records.extend(records.iter().filter_map(|record| value::from_tokens(record).ok()));
+        self.read = end;
     }
 
     /// What the client does not know yet: what the parent reported, the children that were made for it, and how it
@@ -384,9 +398,10 @@ impl ParentPolicy<'_> {
         if let Some(ended) = &ended {
             self.segments.push((ended.stdout.clone(), ended.stderr.clone()));
         }
+        self.read_records();
         let mut reply = Reply::default();
         let mut runs = VecDeque::new();
-        for record in self.records() {
+        for record in self.records.iter().cloned() {
             match record {
                 ParentRecord::Setup(setup) => reply.setup = Some(setup),
                 ParentRecord::Child(run) => runs.push_back(run),
@@ -479,7 +494,7 @@ fn receive(socket: &mut impl Read) -> std::io::Result<Vec<u8>> {
     if length > 2 * PARENT_CAPACITY as u64 {
         return Err(Errno::EMSGSIZE.into());
     }
-    let mut message = Vec::new();
+    let mut message = Vec::with_capacity(length.min(1 << 20) as usize);
     socket.take(length).read_to_end(&mut message)?;
     if message.len() as u64 != length {
         return Err(std::io::ErrorKind::UnexpectedEof.into());

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::unistd::Pid;
@@ -39,15 +40,37 @@ pub fn with_arguments(arguments: &[OsString], role: &str, passed: &OwnedFd, stre
     // A descriptor that is copied onto itself loses CLOEXEC, in the new process alone.
     actions.add_dup2(passed.as_raw_fd(), passed.as_raw_fd())?;
     // `posix_spawn` shares memory with the new process until exec, which costs half of fork and exec.
-    posix_spawn(&program(), &actions, &PosixSpawnAttr::init()?, &argv, &environment)
+    posix_spawn(program(), &actions, &PosixSpawnAttr::init()?, &argv, &environment)
+}
+
+/// Finds out the program's path, which processes that are forked from this one then know.
+pub fn remember_program() {
+    PROGRAM.get_or_init(Program::find);
 }
 
 /// The file of this program, by its own path, which names the new process, unless another file is there by now.
-fn program() -> PathBuf {
-    let ours = PathBuf::from("/proc/self/exe");
-    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-    std::env::current_exe()
-        .ok()
-        .filter(|path| identity(path).is_some_and(|it| identity(&ours) == Some(it)))
-        .unwrap_or(ours)
+fn program() -> &'static Path {
+    let Program { path, identity } = PROGRAM.get_or_init(Program::find);
+    if identity.is_some() && identity_of(path) == *identity { path } else { Path::new(THIS) }
+}
+
+static PROGRAM: OnceLock<Program> = OnceLock::new();
+
+/// The file that this process was started from, whatever has become of it.
+const THIS: &str = "/proc/self/exe";
+
+struct Program {
+    path: PathBuf,
+    /// Device and inode of the file that this process was started from.
+    identity: Option<(u64, u64)>,
+}
+
+impl Program {
+    fn find() -> Program {
+        Program { path: std::env::current_exe().unwrap_or_default(), identity: identity_of(Path::new(THIS)) }
+    }
+}
+
+fn identity_of(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }

@@ -5,6 +5,7 @@
 
 pub mod attributes;
 pub mod clock;
+pub mod code;
 pub mod descriptors;
 pub mod dispositions;
 pub mod end;

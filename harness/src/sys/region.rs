@@ -37,7 +37,9 @@ pub struct Header {
     pub reserved: AtomicU32,
 }
 
-const HEADER: usize = 4096;
+/// A small report shares its page.
+const HEADER: usize = 128;
+const _: () = assert!(size_of::<Header>() <= HEADER);
 
 /// A mapping shared with other processes; unmapped on drop.
 pub struct Region {
@@ -145,9 +147,13 @@ impl Region {
 
     /// The records appended so far. Stops at the first that cannot be one.
     pub fn records(&self) -> Vec<Vec<u8>> {
+        self.records_from(0).0
+    }
+
+    /// Those from the place where an earlier call ended, and where this one ended.
+    pub fn records_from(&self, mut at: usize) -> (Vec<Vec<u8>>, usize) {
         let end = (self.header().length.load(Ordering::Acquire) as usize).min(self.capacity());
         let mut records = Vec::new();
-        let mut at = 0;
         while at + 8 <= end {
             let mut length = [0; 8];
             self.read(at, &mut length);
@@ -160,7 +166,7 @@ impl Region {
             records.push(record);
             at += 8 + length as usize;
         }
-        records
+        (records, at)
     }
 
     /// Says that the report is whole.

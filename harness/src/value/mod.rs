@@ -33,6 +33,6 @@ pub use de::from_tokens;
 pub use debug_text::parse_debug;
 pub use diff::{PathDifference, diff};
 pub use error::ValueError;
-pub use ser::to_tokens;
+pub use ser::{to_message, to_tokens};
 pub use token::{MAX_BYTES, MAX_DEPTH, MAX_TOKENS};
 pub use tree::{Value, tree};

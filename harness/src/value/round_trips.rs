@@ -456,3 +456,30 @@ impl<'de> Deserialize<'de> for Blob {
         deserializer.deserialize_byte_buf(BlobVisitor)
     }
 }
+
+#[test]
+fn a_message_is_read_by_position() {
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    enum Variant {
+        Struct { a: u8, b: Option<String> },
+        Tuple(u8, Vec<i64>),
+        Unit,
+    }
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Message {
+        variants: Vec<Variant>,
+        map: std::collections::BTreeMap<String, Option<u8>>,
+    }
+    let message = Message {
+        variants: vec![
+            Variant::Struct { a: 1, b: None },
+            Variant::Struct { a: 2, b: Some("b".into()) },
+            Variant::Tuple(3, vec![-1]),
+            Variant::Unit,
+        ],
+        map: [("key".to_owned(), Some(4))].into(),
+    };
+    let tokens = super::to_message(&message).unwrap();
+    assert_eq!(super::from_tokens::<Message>(&tokens).unwrap(), message);
+    assert!(tokens.len() < super::to_tokens(&message).unwrap().len());
+}

@@ -9,7 +9,16 @@ use super::token::{MAX_BYTES, MAX_DEPTH, Tag};
 
 /// Writes `value` as tokens.
 pub fn to_tokens<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, ValueError> {
-    let mut writer = Writer { out: Vec::new(), depth: 0 };
+    write(value, true)
+}
+
+/// As [`to_tokens`], without the names of fields: for a type of ours that both sides know. It is read by position.
+pub fn to_message<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, ValueError> {
+    write(value, false)
+}
+
+fn write<T: Serialize + ?Sized>(value: &T, names: bool) -> Result<Vec<u8>, ValueError> {
+    let mut writer = Writer { out: Vec::with_capacity(256), depth: 0, names };
     value.serialize(&mut writer)?;
     Ok(writer.out)
 }
@@ -17,6 +26,8 @@ pub fn to_tokens<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, ValueError
 struct Writer {
     out: Vec<u8>,
     depth: usize,
+    /// Structs have the names of their fields.
+    names: bool,
 }
 
 impl Writer {
@@ -233,6 +244,9 @@ impl<'w> ser::Serializer for &'w mut Writer {
     }
 
     fn serialize_struct(self, name: &'static str, _length: usize) -> Result<Container<'w>, ValueError> {
+        if !self.names {
+            return self.container(Tag::Tuple);
+        }
         self.begin()?;
         self.bytes(Tag::Struct, name.as_bytes())?;
         Ok(Container { writer: self })
@@ -245,8 +259,9 @@ impl<'w> ser::Serializer for &'w mut Writer {
         variant: &'static str,
         _length: usize,
     ) -> Result<Container<'w>, ValueError> {
-        self.bytes(Tag::StructVariant, variant.as_bytes())?;
-        self.container(Tag::Map)
+        let (tag, fields) = if self.names { (Tag::StructVariant, Tag::Map) } else { (Tag::TupleVariant, Tag::Tuple) };
+        self.bytes(tag, variant.as_bytes())?;
+        self.container(fields)
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), ValueError> {
@@ -293,7 +308,9 @@ impl Container<'_> {
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), ValueError> {
-        self.writer.bytes(Tag::Str, name.as_bytes())?;
+        if self.writer.names {
+            self.writer.bytes(Tag::Str, name.as_bytes())?;
+        }
         self.value(value)
     }
 
