@@ -98,6 +98,7 @@ mod codec;
 #[doc(hidden)]
 pub mod embed;
 mod engine;
+mod frames;
 mod lint;
 mod main_function;
 mod observe;
