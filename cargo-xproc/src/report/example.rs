@@ -8,7 +8,7 @@ use xproc_harness::{
 };
 
 fn run(outcome: Outcome) -> RunReport {
-    RunReport { outcome, duration_us: 12, stdout: String::new(), stderr: String::new(), observed: Vec::new() }
+    RunReport { duration_us: 12, ..outcome.into() }
 }
 
 fn returned(value: serde_json::Value) -> RunReport {
@@ -21,17 +21,9 @@ fn report(verdict: Verdict, runs: [RunReport; 4]) -> TestReport {
         package: "seed".to_owned(),
         binary: "seed".to_owned(),
         kind: "lib".to_owned(),
-        name: "tests::child_sees_parent".to_owned(),
-        verdict,
         outcomes: names.iter().map(|name| (*name).to_owned()).zip(runs).collect(),
-        siblings: BTreeMap::new(),
-        differences: Vec::new(),
-        causes: Vec::new(),
-        explanation: None,
-        deadlock: None,
-        ignore_reason: None,
-        notes: Vec::new(),
         duration_ms: 41,
+        ..TestReport::new("tests::child_sees_parent", verdict)
     }
 }
 

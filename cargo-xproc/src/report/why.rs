@@ -1,6 +1,6 @@
 //! Causes and deadlocks as text.
 
-use xproc_harness::{Deadlock, StartMethod, TestReport};
+use xproc_harness::{Deadlock, StartMethod, TestReport, enumerated};
 
 use crate::report::human::{FAILED, WIDTH, count};
 use crate::report::text::{cut_line, escape, wrap};
@@ -21,15 +21,12 @@ pub fn waiting(deadlock: &Deadlock) -> String {
         text += &stack(&thread.stack);
     }
     if !deadlock.missing_threads.is_empty() {
-        let names = counted(&deadlock.missing_threads).into_iter().map(|(name, count)| match count {
-            1 => format!("`{}`", cut_line(name, 40)),
-            count => format!("`{}` ({count} times)", cut_line(name, 40)),
-        });
-        let names: Vec<String> = names.collect();
-        let one = names.len() == 1 && deadlock.missing_threads.len() == 1;
-        let (threads, do_not) = if one { ("a thread", "does not") } else { ("threads", "do not") };
-        text +=
-            &wrap(&format!("{threads} of the parent that {do_not} exist in the child: {}", names.join(", ")), 4, WIDTH);
+        let (threads, do_not) = match deadlock.missing_threads.len() {
+            1 => ("a thread", "does not"),
+            _ => ("threads", "do not"),
+        };
+        let names = cut_line(&enumerated(&deadlock.missing_threads), 1000);
+        text += &wrap(&format!("{threads} of the parent that {do_not} exist in the child: {names}"), 4, WIDTH);
     }
     text
 }
@@ -73,17 +70,6 @@ fn frame_lines(frame: &str) -> String {
         }
         _ => format!("      {frame}\n"),
     }
-}
-
-fn counted(names: &[String]) -> Vec<(&str, usize)> {
-    let mut counted: Vec<(&str, usize)> = Vec::new();
-    for name in names {
-        match counted.iter_mut().find(|(known, _)| known == name) {
-            Some((_, count)) => *count += 1,
-            None => counted.push((name, 1)),
-        }
-    }
-    counted
 }
 
 /// What fits on three lines or so: all of a value that is an object of a library is in the JSON output.
