@@ -13,7 +13,12 @@ const OWN: usize = 4;
 /// Where the threads of a deadlocked process stand.
 pub fn waiting(deadlock: &Deadlock) -> String {
     let method = deadlock.method.map_or("parent", StartMethod::name);
-    let on = deadlock.waiting_on.as_ref().map(|on| format!(", in {}", cut_line(on, 200))).unwrap_or_default();
+    let on = deadlock.waiting_on.as_ref().map(|on| {
+        // A function that it waits in, else a static that it waits on.
+        let is_function = deadlock.threads.iter().flat_map(|thread| &thread.stack).any(|frame| function(frame) == on);
+        format!(", {} {}", if is_function { "in" } else { "on" }, cut_line(on, 200))
+    });
+    let on = on.unwrap_or_default();
     let mut text = wrap(&format!("deadlock: every thread of {method} waits for ever{on}"), 2, WIDTH);
     text = text.replacen("deadlock", &format!("{FAILED}deadlock{FAILED:#}"), 1);
     for thread in &deadlock.threads {
@@ -29,6 +34,10 @@ pub fn waiting(deadlock: &Deadlock) -> String {
         text += &wrap(&format!("{threads} of the parent that {do_not} exist in the child: {names}"), 4, WIDTH);
     }
     text
+}
+
+fn function(frame: &str) -> &str {
+    frame.split_once(" at ").or_else(|| frame.split_once(" in ")).map_or(frame, |(function, _)| function)
 }
 
 /// What the innermost functions wait for, and how the workspace's own code came there.
@@ -58,7 +67,7 @@ fn is_own(frame: &str) -> bool {
 fn is_std(frame: &str) -> bool {
     let function = frame.trim_start_matches(['<', '&']);
     let is_std = ["std::", "core::", "alloc::"].iter().any(|prefix| function.starts_with(prefix));
-    is_std || !function.split(" at ").next().unwrap_or_default().contains("::")
+    is_std || !self::function(frame).contains("::")
 }
 
 /// `function at file:line`, with the place on a line of its own where both do not fit.
