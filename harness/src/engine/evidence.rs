@@ -153,6 +153,7 @@ fn describe(place: Place, thread: &ThreadState, frames: &[Frame]) -> String {
         At::Futex { timed: true, .. } => "waits for another thread, with a time limit".to_owned(),
         At::Futex { .. } => "waits for another thread or process".to_owned(),
         At::Call(number) => format!("waits in `{}`", call_name(number)),
+        At::Stopped => "is stopped, as by SIGSTOP".to_owned(),
         At::Unknown => "does what could not be read".to_owned(),
     };
     let inside = waits_in(frames).map(|function| format!(", in {function}")).unwrap_or_default();

@@ -25,7 +25,11 @@ pub fn of(pid: Pid) -> Standing {
         let line = syscall_line(pid, thread);
         ThreadState {
             name: tree::thread_name(pid, thread).unwrap_or_default(),
-            at: line.as_deref().map_or(At::Unknown, |line| parse(line, |address| is_private(pid, address))),
+            at: match &line {
+                _ if is_stopped(pid, thread) => At::Stopped,
+                Some(line) => parse(line, |address| is_private(pid, address)),
+                None => At::Unknown,
+            },
             dump: memory.as_ref().and_then(|memory| dump(memory, line.as_deref()?)),
         }
     });
@@ -57,6 +61,11 @@ pub fn switches(pid: Pid, thread: i32) -> Option<(u64, u64)> {
     let status = Status::of(pid, thread)?;
     let count = |name: &str| status.field(name)?.parse().ok();
     Some((count("voluntary_ctxt_switches")?, count("nonvoluntary_ctxt_switches")?))
+}
+
+/// The call that it was stopped in says nothing: it may be that of the signal.
+fn is_stopped(pid: Pid, thread: i32) -> bool {
+    Status::of(pid, thread).is_some_and(|status| status.field("State").is_some_and(|state| state.starts_with('T')))
 }
 
 fn syscall_line(pid: Pid, thread: i32) -> Option<String> {
@@ -194,6 +203,19 @@ mod tests {
         assert_eq!(status.field("voluntary_ctxt_switches"), Some("2"));
         assert_eq!(status.field("Name"), Some("it: self"));
         assert_eq!(status.field("Na"), None);
+    }
+
+    #[test]
+    fn a_stopped_process_is_told_from_one_that_waits() {
+        use nix::sys::signal::{Signal, kill};
+        use nix::sys::wait::{WaitPidFlag, waitpid};
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id() as i32);
+        kill(pid, Signal::SIGSTOP).unwrap();
+        waitpid(pid, Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert_eq!(of(pid).threads[0].at, At::Stopped);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]
