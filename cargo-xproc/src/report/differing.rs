@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anstyle::Style;
 use similar::{ChangeTag, TextDiff};
 
-use crate::report::text::{cut_line, escape};
+use crate::report::text::{cut_line, escape, fold};
 
 /// Where values may have been seen, in the order in which they are shown.
 const ORDER: [&str; 6] = ["parent", "fork", "spawn", "forkserver", "before", "after"];
@@ -16,6 +16,8 @@ const LEAD: usize = 20;
 const AROUND: usize = 2;
 /// A diff of more lines is cut.
 const MAX_LINES: usize = 30;
+/// A longer line is cut.
+const MAX_LINE: usize = 400;
 /// A diff of longer texts would take too long.
 const MAX_DIFFED: usize = 1 << 20;
 
@@ -116,11 +118,12 @@ fn diff(left: &str, a: &str, right: &str, b: &str, indent: usize, width: usize) 
                 ChangeTag::Insert => '+',
                 ChangeTag::Equal => ' ',
             };
-            let text = cut_line(change.value().trim_end_matches('\n'), width.saturating_sub(indent + 4).max(20));
             let missing =
                 if one_lacks_newline && change.missing_newline() && sign != ' ' { " (no newline)" } else { "" };
+            let text = cut_line(change.value().trim_end_matches('\n'), MAX_LINE) + missing;
             let style = if sign == ' ' { Style::new() } else { Style::new().bold() };
-            lines.push(format!("{style}{sign} {text}{missing}{style:#}"));
+            let parts = fold(&text, width.saturating_sub(indent + 4).max(20));
+            lines.extend(parts.iter().map(|part| format!("{style}{sign} {part}{style:#}")));
         }
     }
     let hidden = lines.len().saturating_sub(MAX_LINES);

@@ -93,6 +93,28 @@ pub fn deadlocked() -> TestReport {
     report
 }
 
+/// Siblings that say the same but for the numbers of their processes, at length.
+pub fn panicking_siblings() -> TestReport {
+    let returned = returned(json!({ "bob": "x".repeat(60), "eve": [1, 2, 3] }));
+    let panicked = |pid: u32| RunReport {
+        stderr: format!("thread 'tests::child_sees_parent' ({pid}) panicked at src/lib.rs:6:71:\nalready taken\n"),
+        ..run(Outcome::Panicked {
+            message: format!("assertion failed: statistics of another process, which is {pid}: {}", "long ".repeat(9)),
+            location: Some("src/lib.rs:6:71".to_owned()),
+        })
+    };
+    let runs = [returned.clone(), panicked(4711), returned.clone(), returned];
+    let mut report = report(Verdict::Diverge, runs);
+    report.siblings.insert(StartMethod::Fork, vec![panicked(4711), panicked(812)]);
+    let message = |end: &str| format!("panicked: assertion failed, and this line says at some length why:\n{end}");
+    report.differences = vec![difference(
+        Lint::Result,
+        "",
+        &[("fork", &message("the end")), ("spawn", "passed"), ("forkserver", "passed")],
+    )];
+    report
+}
+
 pub fn failing() -> TestReport {
     let mut failed = run(Outcome::Panicked {
         message: "assertion `left == right` failed\n  left: 2\n right: 3".to_owned(),

@@ -90,7 +90,7 @@ fn beginning(value: &str) -> String {
 }
 
 /// Characters of a value.
-const VALUE: usize = 160;
+const VALUE: usize = 210;
 
 /// What makes the start methods differ, and how that is known.
 pub fn causes(report: &TestReport) -> String {
