@@ -12,6 +12,8 @@ use crate::report::text::{cut_line, escape, fold};
 const ORDER: [&str; 6] = ["parent", "fork", "spawn", "forkserver", "before", "after"];
 /// Of a long value, this many characters before the first that differs are shown.
 const LEAD: usize = 20;
+/// A value of more characters than a line has, but not more than this, is shown as a whole.
+const MAX_FOLDED: usize = 160;
 /// Lines around a change in a text of many lines.
 const AROUND: usize = 2;
 /// A diff of more lines is cut.
@@ -49,6 +51,10 @@ const CHANGED: Style = Style::new().bold().underline();
 fn rows(groups: &[(String, &str)], indent: usize, width: usize) -> String {
     let label = groups.iter().map(|(names, _)| names.chars().count()).max().unwrap_or(0);
     let room = width.saturating_sub(indent + label + 2).max(LEAD + 10);
+    let is_longer = |than: usize| groups.iter().any(|(_, value)| value.chars().nth(than).is_some());
+    if is_longer(room) && !is_longer(MAX_FOLDED) {
+        return folded(groups, indent, label, room);
+    }
     let values: Vec<Vec<char>> = groups.iter().map(|(_, value)| head_and_tail(value)).collect();
     let prefix = common(&values, |value, at| value.get(at).copied());
     let shortest = values.iter().map(Vec::len).min().unwrap_or(0);
@@ -86,6 +92,18 @@ fn rows(groups: &[(String, &str)], indent: usize, width: usize) -> String {
     if groups.len() > 1 {
         let column = indent + label + 2 + mark.start;
         _ = writeln!(rendered, "{:column$}{}", "", "^".repeat(mark.len().min(room)));
+    }
+    rendered
+}
+
+/// Values of a few lines, as they are.
+fn folded(groups: &[(String, &str)], indent: usize, label: usize, room: usize) -> String {
+    let mut rendered = String::new();
+    for (names, value) in groups {
+        for (i, part) in fold(&escape(value), room).iter().enumerate() {
+            let names = if i == 0 { names } else { "" };
+            _ = writeln!(rendered, "{:indent$}{names:label$}  {part}", "");
+        }
     }
     rendered
 }
@@ -154,6 +172,13 @@ mod tests {
         );
         let text = rendered(&[("before", "3"), ("after", "0")]);
         assert_eq!(text, "  before  3\n  after   0\n          ^\n");
+    }
+
+    #[test]
+    fn values_of_a_few_lines_are_shown_as_they_are() {
+        let text = rendered(&[("fork", &format!("panicked: {}end", "what was said ".repeat(4))), ("spawn", "passed")]);
+        let said = "panicked: what was said what was said what was";
+        assert_eq!(text, format!("  fork   {said}\n         said what was said end\n  spawn  passed\n"));
     }
 
     #[test]
