@@ -117,7 +117,7 @@ fork();"
             "\
 static LOCK: OnceLock<File> = OnceLock::new();
 LOCK.get_or_init(open).try_lock()?;   // a forked child holds it as well
-File::open(path)?.try_lock()?;        // in the child: an open file of its own"
+File::open(path)?.try_lock()?;        // an open file of the child's own"
         }
         Explanation::ChildDestructor => {
             "\
