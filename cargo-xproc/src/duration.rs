@@ -26,7 +26,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 pub fn spelled(duration: Duration) -> String {
     let ms = duration.as_millis();
     let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
-    let fitting = units.iter().find(|(_, length)| ms % length == 0);
+    let fitting = units.iter().find(|(_, length)| ms.is_multiple_of(*length));
     fitting.map_or_else(String::new, |(unit, length)| format!("{}{unit}", ms / length))
 }
 
