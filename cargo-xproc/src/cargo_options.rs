@@ -1,6 +1,7 @@
 //! Cargo's own options of `cargo test` that choose and build: accepted as cargo spells them, handed on unchanged.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -139,6 +140,19 @@ impl CargoOption {
         }
     }
 
+    /// Whether an argument is this option, and the value that is attached to it.
+    fn value_in(&self, argument: &OsStr) -> Option<Option<OsString>> {
+        let argument = argument.as_bytes();
+        let attached = match self.short.filter(|_| self.long.is_empty()) {
+            Some(short) => argument.strip_prefix(format!("-{short}").as_bytes())?,
+            None => match argument.strip_prefix(format!("--{}", self.long).as_bytes())? {
+                [] => &[],
+                rest => rest.strip_prefix(b"=")?,
+            },
+        };
+        Some((!attached.is_empty()).then(|| OsStr::from_bytes(attached).to_owned()))
+    }
+
     fn given(&'static self, matches: &ArgMatches) -> Vec<(usize, Given)> {
         let index = || matches.index_of(self.id()).unwrap_or(0);
         match self.value {
@@ -177,6 +191,24 @@ impl Given {
 }
 
 impl CargoOptions {
+    /// What every call of cargo needs, among the arguments of a command that is not ours: the rest is its own.
+    pub fn among(arguments: &[OsString]) -> CargoOptions {
+        let everywhere = || OPTIONS.iter().filter(|option| option.about == About::Everywhere);
+        let mut given = Vec::new();
+        let mut arguments = arguments.iter().take_while(|argument| *argument != "--");
+        while let Some(argument) = arguments.next() {
+            let found = everywhere().find_map(|option| Some((option, option.value_in(argument)?)));
+            if let Some((option, attached)) = found {
+                let value = match option.value {
+                    Value::None => None,
+                    _ => attached.or_else(|| arguments.next().cloned()),
+                };
+                given.push(Given { option, value });
+            }
+        }
+        CargoOptions { given }
+    }
+
     /// For `cargo test`: all of them.
     pub fn for_test(&self) -> Vec<OsString> {
         let mut arguments = Vec::new();
@@ -278,5 +310,23 @@ impl FromArgMatches for CargoOptions {
 
     fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
         Err(clap::Error::new(ErrorKind::InvalidSubcommand))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_another_commands_arguments_those_of_every_call_are_known() {
+        let line =
+            "--manifest-path a/Cargo.toml run --release -Zx --target-dir=b --config k=1 --locked name -- --offline";
+        let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let options = CargoOptions::among(&arguments);
+        assert_eq!(
+            options.for_metadata().join(" ".as_ref()),
+            "--manifest-path=a/Cargo.toml -Z x --config=k=1 --locked"
+        );
+        assert_eq!(options.target_dir(), Some("b".into()));
     }
 }

@@ -22,6 +22,14 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// As [`parse`] reads it, in the largest unit that leaves no rest.
+pub fn spelled(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+    let fitting = units.iter().find(|(_, length)| ms.is_multiple_of(*length));
+    fitting.map_or_else(String::new, |(unit, length)| format!("{}{unit}", ms / length))
+}
+
 /// Seconds with three decimals, as in the status lines.
 pub fn seconds(duration: Duration) -> String {
     format!("{:.3}s", duration.as_secs_f64())
@@ -30,6 +38,13 @@ pub fn seconds(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_spelled_can_be_read() {
+        for text in ["2s", "90s", "1500ms", "2m", "3h"] {
+            assert_eq!(parse(text).map(spelled).as_deref(), Ok(text));
+        }
+    }
 
     #[test]
     fn numbers_need_a_unit() {

@@ -83,7 +83,7 @@ fn test(args: TestArgs) -> Result<ExitCode> {
 }
 
 fn nextest(arguments: &[OsString]) -> Result<process::ExitCode> {
-    let (surroundings, directory, listener) = prepare(&CargoOptions::default())?;
+    let (surroundings, directory, listener) = prepare(&CargoOptions::among(arguments))?;
     let code = invocation::nextest(arguments, &directory, &surroundings, &listener)?;
     Ok(process::ExitCode::from(u8::try_from(code).unwrap_or(ExitCode::Fault as u8)))
 }

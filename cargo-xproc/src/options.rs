@@ -127,7 +127,7 @@ fn repeating(args: &TestArgs) -> Vec<OsString> {
         arguments.extend([format!("-{}", &format!("{level:?}")[..1]).into(), lint.name().into()]);
     }
     if args.timeout != std::time::Duration::from_secs(60) {
-        arguments.push(format!("--timeout={}ms", args.timeout.as_millis()).into());
+        arguments.push(format!("--timeout={}", crate::duration::spelled(args.timeout)).into());
     }
     if args.child_exit == xproc_harness::ChildExit::Exit {
         arguments.push("--child-exit=exit".into());
@@ -170,5 +170,6 @@ mod tests {
         assert_eq!(options.settings.levels.get(Lint::Stderr), Level::Allow);
         assert_eq!(options.settings.methods, [StartMethod::Fork, StartMethod::Spawn]);
         assert_eq!(options.repeating.join(" ".as_ref()), "-D stderr -A stderr");
+        assert_eq!(self::options("--timeout 2s").unwrap().repeating, ["--timeout=2s"]);
     }
 }

@@ -2,20 +2,13 @@
 //!
 //! The analyser is `cargo-xproc` in a process of its own, started by the runner when something has to be named: it
 //! reads the executable's symbols and debug information, for which the harness is too light. Both talk over the Unix
-//! stream socket that is the analyser's stdin. A message is eight bytes of length, little-endian, with the descriptors
-//! that belong to it, and then the tokens of [`Question`] or [`Answer`]. Every question has one answer.
+//! stream socket that is the analyser's stdin, in messages that are a [`Question`] or an [`Answer`]. Every question has
+//! one answer.
 
-use std::io::{self, IoSlice, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-
-use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use crate::engine::messages::Bytes;
-use crate::sys::received;
-use crate::value::{MAX_BYTES, from_tokens, to_message};
+pub use crate::frames::{receive, send};
 
 /// The analyser's only argument.
 pub const ANALYSER: &str = "__analyser";
@@ -65,38 +58,6 @@ pub enum Answer {
     Report(String),
     /// The question cannot be answered, for this reason.
     Failed(String),
-}
-
-/// Sends a question or an answer.
-pub fn send(socket: &mut UnixStream, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let tokens = to_message(message).map_err(io::Error::other)?;
-    let length = (tokens.len() as u64).to_le_bytes();
-    let numbers: Vec<i32> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-    let control = [ControlMessage::ScmRights(&numbers)];
-    let control = if numbers.is_empty() { &control[..0] } else { &control[..] };
-    let sent = sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(&length)], control, MsgFlags::MSG_NOSIGNAL, None)?;
-    socket.write_all(&length[sent..])?;
-    socket.write_all(&tokens)
-}
-
-/// Receives one, with its descriptors. `None` at the end of the stream.
-pub fn receive<T: DeserializeOwned>(socket: &mut UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    let received::Received { bytes: mut length, length: read, descriptors } =
-        received::receive::<8>(socket.as_fd(), MsgFlags::empty())?;
-    if read == 0 {
-        return Ok(None);
-    }
-    socket.read_exact(&mut length[read..])?;
-    let length = u64::from_le_bytes(length);
-    if length > MAX_BYTES as u64 {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is too long"));
-    }
-    let mut tokens = Vec::new();
-    socket.take(length).read_to_end(&mut tokens)?;
-    if tokens.len() as u64 != length {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(Some((from_tokens(&tokens).map_err(io::Error::other)?, descriptors)))
 }
 
 /// How long a variable lives.

@@ -98,6 +98,7 @@ mod codec;
 #[doc(hidden)]
 pub mod embed;
 mod engine;
+mod frames;
 mod lint;
 mod main_function;
 mod observe;
@@ -116,6 +117,8 @@ pub mod value;
 pub use codec::{Codec, CodecError};
 pub use lint::{Level, Levels, Lint, UnknownLint};
 pub use observe::start_method;
+#[doc(hidden)]
+pub use outcome::enumerated;
 pub use outcome::{Cause, Deadlock, Difference, Explanation, Outcome, RunReport, TestReport, Verdict, WaitingThread};
 pub use process::{Child, Process, ProcessError, Target, init};
 pub use protocol::{ChildExit, Settings};

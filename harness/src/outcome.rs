@@ -91,6 +91,13 @@ pub struct RunReport {
     pub observed: Vec<(String, serde_json::Value)>,
 }
 
+impl From<Outcome> for RunReport {
+    /// A run of which no more is known.
+    fn from(outcome: Outcome) -> RunReport {
+        RunReport { outcome, duration_us: 0, stdout: String::new(), stderr: String::new(), observed: Vec::new() }
+    }
+}
+
 /// What is said of the test as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -263,6 +270,22 @@ pub struct WaitingThread {
     pub stack: Vec<String>,
 }
 
+/// Names of threads as a person reads them: `a`, `b` (2 times).
+pub fn enumerated(names: &[String]) -> String {
+    let mut counted: Vec<(&str, usize)> = Vec::new();
+    for name in names {
+        match counted.iter_mut().find(|(known, _)| known == name) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((name, 1)),
+        }
+    }
+    let named = counted.into_iter().map(|(name, count)| match count {
+        1 => format!("`{name}`"),
+        _ => format!("`{name}` ({count} times)"),
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
 /// Everything that is said of one test: the JSON event `{"type":"test","event":"finished"}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestReport {
@@ -306,6 +329,26 @@ pub struct TestReport {
 }
 
 impl TestReport {
+    /// A report that says no more than this.
+    pub fn new(name: impl Into<String>, verdict: Verdict) -> TestReport {
+        TestReport {
+            package: String::new(),
+            binary: String::new(),
+            kind: String::new(),
+            name: name.into(),
+            verdict,
+            outcomes: BTreeMap::new(),
+            siblings: BTreeMap::new(),
+            differences: Vec::new(),
+            causes: Vec::new(),
+            explanation: None,
+            deadlock: None,
+            ignore_reason: None,
+            notes: Vec::new(),
+            duration_ms: 0,
+        }
+    }
+
     /// Whether the test fails the run, with `levels` for the verdicts that are lints too.
     pub fn fails(&self, levels: &crate::Levels) -> bool {
         match self.verdict {

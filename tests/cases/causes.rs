@@ -139,6 +139,7 @@ fn the_search_can_be_left_out_and_limited() {
         let run = one(limit, name);
         let test = run.test(name);
         assert!(test.proven().is_empty(), "{limit}\n{run}");
+        assert!(!test.causes.is_empty(), "with {limit}, there are suspects\n{run}");
         assert!(test.told().contains("the search for the cause was given up: its budget is spent"), "{limit}\n{run}");
     }
     let run = one("--cause-children 100 --cause-time 30s", name);

@@ -110,6 +110,19 @@ fn nextest_runs_every_test_by_start_methods_when_we_call_it() {
 }
 
 #[test]
+fn nextest_may_be_called_from_another_folder() {
+    if !tools::is_there(&["nextest", "--version"]) {
+        return;
+    }
+    let fixture = Fixture::shared("hostile");
+    let manifest = fixture.directory.join("Cargo.toml");
+    let elsewhere = tempfile::tempdir().expect("there is a temporary directory");
+    let call = fixture.cargo("xproc nextest").directory(elsewhere.path());
+    let call = call.args("--manifest-path").args(&manifest.to_string_lossy()).args("run a_plain_test");
+    call.finish().assert_code(0).assert_says(&["a_plain_test"]);
+}
+
+#[test]
 fn nightly_works_as_stable_does() {
     if !tools::is_there(&["+nightly", "--version"]) {
         return;

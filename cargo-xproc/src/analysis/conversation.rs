@@ -15,14 +15,14 @@ impl Conversation {
     }
 
     /// The next question; `None` when there are no more.
-    pub fn question(&mut self) -> io::Result<Option<(Question, Vec<OwnedFd>)>> {
-        receive(&mut self.0)
+    pub fn question(&self) -> io::Result<Option<(Question, Vec<OwnedFd>)>> {
+        receive(&self.0)
     }
 
-    pub fn answer(&mut self, answer: &Answer) -> io::Result<()> {
+    pub fn answer(&self, answer: &Answer) -> io::Result<()> {
         // One that cannot be told has still to be told of.
-        send(&mut self.0, answer, &[]).or_else(|error| match error.kind() {
-            io::ErrorKind::Other => send(&mut self.0, &Answer::Failed(error.to_string()), &[]),
+        send(&self.0, answer, &[]).or_else(|error| match error.kind() {
+            io::ErrorKind::Other => send(&self.0, &Answer::Failed(error.to_string()), &[]),
             _ => Err(error),
         })
     }

@@ -49,7 +49,7 @@ pub fn serve() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let served = ignore_interrupts().and_then(|()| {
         let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-        let run = move || answer_all(&mut Conversation::new(socket));
+        let run = move || answer_all(&Conversation::new(socket));
         let thread = std::thread::Builder::new().stack_size(STACK).spawn(run)?;
         thread.join().unwrap_or_else(|_| Err(io::Error::other("it has panicked")))
     });
@@ -67,10 +67,15 @@ fn ignore_interrupts() -> io::Result<()> {
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::default()).map(drop)
 }
 
-fn answer_all(conversation: &mut Conversation) -> io::Result<()> {
+fn answer_all(conversation: &Conversation) -> io::Result<()> {
     let mut next = conversation.question()?;
     while let Some((question, descriptors)) = next {
         let read = match question {
+            Question::Report(json) => {
+                conversation.answer(&report(&json))?;
+                next = conversation.question()?;
+                continue;
+            }
             Question::Image => {
                 executable(descriptors).map_err(|error| format!("error reading the executable: {error}"))
             }
@@ -89,7 +94,7 @@ fn answer_all(conversation: &mut Conversation) -> io::Result<()> {
 }
 
 /// Answers the questions on one executable; returns the first that is not on it.
-fn answer_of(image: &Image, conversation: &mut Conversation) -> io::Result<Option<(Question, Vec<OwnedFd>)>> {
+fn answer_of(image: &Image, conversation: &Conversation) -> io::Result<Option<(Question, Vec<OwnedFd>)>> {
     conversation.answer(&Answer::Ready)?;
     loop {
         let Some((question, descriptors)) = conversation.question()? else { return Ok(None) };
@@ -105,10 +110,7 @@ fn answer_of(image: &Image, conversation: &mut Conversation) -> io::Result<Optio
 fn answer_to(image: &Image, question: Question, descriptors: Vec<OwnedFd>) -> Answer {
     match question {
         Question::Image => Answer::Ready,
-        Question::Report(json) => match serde_json::from_str(&json) {
-            Ok(report) => Answer::Report(crate::report::block(&report)),
-            Err(error) => Answer::Failed(error.to_string()),
-        },
+        Question::Report(json) => report(&json),
         Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
         Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
         Question::Values { variables, before, after } => {
@@ -122,7 +124,14 @@ fn answer_to(image: &Image, question: Question, descriptors: Vec<OwnedFd>) -> An
     }
 }
 
-fn refuse(conversation: &mut Conversation, why: String) -> io::Result<Option<(Question, Vec<OwnedFd>)>> {
+fn report(json: &str) -> Answer {
+    match serde_json::from_str(json) {
+        Ok(report) => Answer::Report(crate::report::block(&report)),
+        Err(error) => Answer::Failed(error.to_string()),
+    }
+}
+
+fn refuse(conversation: &Conversation, why: String) -> io::Result<Option<(Question, Vec<OwnedFd>)>> {
     conversation.answer(&Answer::Failed(why))?;
     conversation.question()
 }

@@ -25,7 +25,7 @@ const CRATES: [&str; 10] = [
 ];
 
 /// Types that are their content: name and field.
-const TRANSPARENT: [(&str, &str); 24] = [
+const TRANSPARENT: [(&str, &str); 21] = [
     ("Cell", "value"),
     ("UnsafeCell", "value"),
     ("SyncUnsafeCell", "value"),
@@ -41,11 +41,8 @@ const TRANSPARENT: [(&str, &str); 24] = [
     ("CachePadded", "value"),
     ("Wrapping", "__0"),
     ("ReentrantLock", "data"),
-    ("OnceCell", "inner"),
     ("OnceCell", "__0"),
-    ("Imp", "value"),
     ("Lazy", "cell"),
-    ("Lazy", "__0"),
     ("Exclusive", "inner"),
     ("AssertUnwindSafe", "__0"),
     ("HashSet", "base"),
@@ -66,6 +63,10 @@ pub fn value<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> 
     if base == "AtomicBool" || it.name == "Atomic<bool>" {
         return Some(Value::Bool(seen.number("v")? != 0));
     }
+    // What it points to may be gone, or be tagged in its low bits.
+    if base == "AtomicPtr" || it.name.starts_with("Atomic<*") {
+        return Some(Value::Opaque(if reader.word(address)? == 0 { "null" } else { "<pointer>" }.into()));
+    }
     if base.starts_with("Atomic") && it.field("v").is_some() {
         return seen.show("v");
     }
@@ -81,6 +82,13 @@ pub fn value<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> 
         "Mutex" | "RwLock" => lock(&seen),
         "Once" => Some(Value::UnitVariant(once(seen.number_of_first()?).unwrap_or("done").into())),
         "OnceLock" => made_once(&seen, "value"),
+        // Of once_cell, which lists waiting threads beside the value; of std.
+        "OnceCell" | "Imp" => made(seen.show("value").or_else(|| seen.show("inner"))?),
+        // Of lazy_static.
+        "Lazy" if it.field("__1").is_some() => match once(seen.number("__1")?) {
+            None => made(seen.show("__0")?),
+            state => state.map(not_made),
+        },
         "LazyLock" => made_once(&seen, "data"),
         // The union in a `LazyLock` is read only when it has the value.
         "Data" if it.is_union => seen.show("value"),
@@ -202,9 +210,21 @@ fn once(state: u64) -> Option<&'static str> {
 fn made_once(seen: &At, field: &str) -> Option<Value> {
     match once(seen.number("once")?) {
         None => seen.show(field),
-        Some("not run") => Some(Value::Opaque("<uninit>".into())),
-        Some(state) => Some(Value::Opaque(format!("<{state}>").into())),
+        state => state.map(not_made),
     }
+}
+
+/// What a cell that is filled once has in an `Option`, if it has one.
+fn made(value: Value) -> Option<Value> {
+    Some(match value {
+        Value::None => not_made("not run"),
+        Value::Some(value) => *value,
+        value => value,
+    })
+}
+
+fn not_made(state: &str) -> Value {
+    Value::Opaque(if state == "not run" { "<uninit>".into() } else { format!("<{state}>").into() })
 }
 
 /// What `thread_local!` makes of a value that needs to be made or dropped.

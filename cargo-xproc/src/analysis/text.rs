@@ -6,6 +6,11 @@ const MAX: usize = 200;
 const CONTEXT: usize = 60;
 const HEAD: usize = 40;
 
+/// Whether a text is short enough to be shown as it is.
+pub fn fits(text: &str) -> bool {
+    text.chars().nth(MAX).is_none()
+}
+
 /// Both texts with at most about 200 characters.
 pub fn abbreviated(before: &str, after: &str) -> (String, String) {
     let same = before.chars().zip(after.chars()).take_while(|(before, after)| before == after).count();
@@ -15,7 +20,7 @@ pub fn abbreviated(before: &str, after: &str) -> (String, String) {
 
 /// The beginning, and what is from the character `at` on.
 fn cut(text: &str, at: usize) -> String {
-    if text.chars().nth(MAX).is_none() {
+    if fits(text) {
         return text.to_owned();
     }
     let mut cut = String::new();

@@ -40,21 +40,29 @@ fn typed(
 ) -> Option<Texts> {
     let symbol = variables::symbol(image, span)?;
     let entry = image.debug_info()?.variable(symbol)?.type_entry?;
-    let show = |(memory, layout): (&dyn Memory, &Layout)| {
+    let show = |(memory, layout): (&dyn Memory, &Layout), depth| {
         let address = address(layout, span);
         // One that is gone as a whole has no value; parts of it may still be unreadable.
         let is_there = span.length == 0 || memory.read(address, &mut [0]);
-        is_there.then(|| Reader::new(types, memory, Limits::default()).value(entry, address).to_string())
+        let limits = Limits { depth, ..Limits::default() };
+        is_there.then(|| Reader::new(types, memory, limits).value(entry, address).to_string())
     };
-    match (show(before), show(after)) {
-        (Some(before), Some(after)) => {
-            let (before, after) = text::abbreviated(&before, &after);
-            Some((Some(before), Some(after)))
+    let whole = Limits::default().depth;
+    // What it is as a whole tells more than the beginning of all its details, if the difference is still there.
+    for depth in (2..=whole).rev() {
+        let (before, after) = (show(before, depth), show(after, depth));
+        if before == after {
+            break;
         }
-        (before, after) => {
-            Some((before.map(|it| text::abbreviated(&it, "").0), after.map(|it| text::abbreviated(&it, "").0)))
+        if before.iter().chain(&after).all(|text| text::fits(text)) {
+            return Some((before, after));
         }
     }
+    let (before, after) = (show(before, whole), show(after, whole));
+    let short = |it: &Option<String>, other: &Option<String>| {
+        it.as_ref().map(|it| text::abbreviated(it, other.as_ref().unwrap_or(&String::new())).0)
+    };
+    Some((short(&before, &after), short(&after, &before)))
 }
 
 /// Without a type: the bytes, from a little before the first that differs.

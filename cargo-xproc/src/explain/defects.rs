@@ -73,9 +73,11 @@ fn pool() -> Arc<Pool> {
     match &*kept {
         Some((pid, pool)) if *pid == std::process::id() => pool.clone(),
         _ => {
-            // The inherited one is forgotten: its destructor would wait for its threads.
+            // Its destructor would wait for the parent's threads.
             std::mem::forget(kept.take());
-            kept.insert((std::process::id(), Arc::new(Pool::start()))).1.clone()
+            let pool = Arc::new(Pool::start());
+            *kept = Some((std::process::id(), pool.clone()));
+            pool
         }
     }
 }"
@@ -95,8 +97,8 @@ let _ = env_logger::try_init();"
         }
         Explanation::DuplicatedRandom => {
             "\
-let id = fastrand::u64(..);                  // the same in two forked siblings
-let id = getrandom::u64().unwrap();          // the system's randomness"
+let id = fastrand::u64(..);           // the same in two forked siblings
+let id = getrandom::u64().unwrap();   // the system's randomness"
         }
         Explanation::CachedPid => {
             "\
@@ -114,8 +116,8 @@ fork();"
         Explanation::SharedDescriptor => {
             "\
 static LOCK: OnceLock<File> = OnceLock::new();
-LOCK.get_or_init(open).try_lock()?;   // a forked child holds it as well: it is one open file
-File::open(path)?.try_lock()?;        // in the child: an open file of its own"
+LOCK.get_or_init(open).try_lock()?;   // a forked child holds it as well
+File::open(path)?.try_lock()?;        // an open file of the child's own"
         }
         Explanation::ChildDestructor => {
             "\

@@ -23,7 +23,10 @@ pub fn of(report: &TestReport) -> Vec<&'static str> {
         Verdict::Unrepeatable => advice.push(
             "the parent's run leaves something outside its process behind: use a fresh directory, port or name each time",
         ),
-        Verdict::Fail => advice.push("fails by every start method, so look at it with `cargo test`"),
+        // One that ends well is not what its attributes say, of which the notes tell.
+        Verdict::Fail if !outcomes(report).all(|outcome| matches!(outcome, Outcome::Returned { failed: false, .. })) => {
+            advice.push("fails by every start method, so look at it with `cargo test`");
+        }
         _ => {}
     }
     if report.verdict == Verdict::Fail && outcomes(report).any(|outcome| matches!(outcome, Outcome::Lost { .. })) {
@@ -86,7 +89,14 @@ fn of_outcome(outcome: &Outcome, report: &TestReport) -> Option<&'static str> {
 }
 
 fn of_lint(lint: Lint, report: &TestReport) -> Option<&'static str> {
+    let is_named = report.causes.iter().any(|cause| cause.proven && cause.kind != "argument");
     Some(match lint {
+        Lint::Argument | Lint::Random | Lint::Once | Lint::Flaky | Lint::Unrepeatable => return of_kind(lint),
+        // What is known of this test goes before what is true of most.
+        _ if is_named => {
+            "the cause that is named above was there in the parent, and each forked child has it: set it up in each \
+             process, put it back in the child before it is used, or pass it as an argument"
+        }
         Lint::Result if is_only_fork(report) => {
             "the forked child sees what the parent left in memory: look for statics, thread-locals, caches and handles \
              of threads, and set them up in the child"
@@ -94,11 +104,6 @@ fn of_lint(lint: Lint, report: &TestReport) -> Option<&'static str> {
         Lint::Result => {
             "what differs comes from the parent's memory, which a fresh process does not have: pass it as an argument, \
              or set it up in the child"
-        }
-        Lint::Once => "the body can run only once in a process; nothing to do if that is meant",
-        Lint::Argument => {
-            "the type does not serialise all that it holds: look at `#[serde(skip)]`, `default`, `with`, or set the \
-             field again in the child"
         }
         Lint::Observed => "find out which inherited state the value depends on, and set it up in the child",
         Lint::Stdout => "flush stdout before a child is started; print what varies to stderr",
@@ -111,9 +116,20 @@ fn of_lint(lint: Lint, report: &TestReport) -> Option<&'static str> {
         Lint::Static | Lint::ThreadLocal => "harmless if it is a cache; else pass it to the child or reset it there",
         Lint::Thread => "join threads before a child is started, or start them in each process",
         Lint::ChildProcess => "wait for every child process, also when the test fails",
-        Lint::Random => "seed the generator again in the child, or draw ids from the system each time",
-        Lint::Flaky | Lint::Unrepeatable => return None,
     })
+}
+
+/// Of lints whose name says what is to be done, whatever the cause.
+fn of_kind(lint: Lint) -> Option<&'static str> {
+    match lint {
+        Lint::Once => Some("the body can run only once in a process; nothing to do if that is meant"),
+        Lint::Argument => Some(
+            "the type does not serialise all that it holds: look at `#[serde(skip)]`, `default`, `with`, or set the \
+             field again in the child",
+        ),
+        Lint::Random => Some("seed the generator again in the child, or draw ids from the system each time"),
+        _ => None,
+    }
 }
 
 /// Whether `fork` alone differs from fresh processes, as far as the outcomes tell.
@@ -124,4 +140,31 @@ fn is_only_fork(report: &TestReport) -> bool {
         outcome.is_some() && !matches!(outcome, Some(Outcome::Returned { failed: false, .. }))
     };
     fails(&fork) && !fails(&spawn) && !fails(&forkserver)
+}
+
+#[cfg(test)]
+mod tests {
+    use xproc_harness::{Cause, Difference};
+
+    use super::*;
+
+    fn report(lint: Lint, proven: bool) -> TestReport {
+        let level = lint.default_level();
+        let difference = Difference { lint, level, path: String::new(), values: [].into(), note: None };
+        let cause = Cause { kind: "static".to_owned(), proven, ..Cause::default() };
+        let (differences, causes) = (vec![difference], vec![cause]);
+        TestReport { differences, causes, ..TestReport::new("it", Verdict::Diverge) }
+    }
+
+    #[test]
+    fn a_proven_cause_goes_before_what_is_true_of_most() {
+        assert!(of(&report(Lint::Fd, true))[0].contains("cause that is named"));
+        assert!(of(&report(Lint::Fd, false))[0].contains("close-on-exec"));
+        assert!(of(&report(Lint::Argument, true))[0].contains("serialise"));
+    }
+
+    #[test]
+    fn a_test_that_fails_because_of_its_mark_does_not_fail_by_itself() {
+        assert!(of(&TestReport::new("it", Verdict::Fail)).is_empty());
+    }
 }

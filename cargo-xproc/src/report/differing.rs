@@ -6,16 +6,20 @@ use std::fmt::Write;
 use anstyle::Style;
 use similar::{ChangeTag, TextDiff};
 
-use crate::report::text::{cut_line, escape};
+use crate::report::text::{cut_line, escape, fold};
 
 /// Where values may have been seen, in the order in which they are shown.
 const ORDER: [&str; 6] = ["parent", "fork", "spawn", "forkserver", "before", "after"];
 /// Of a long value, this many characters before the first that differs are shown.
 const LEAD: usize = 20;
+/// A value of more characters than a line has, but not more than this, is shown as a whole.
+const MAX_FOLDED: usize = 160;
 /// Lines around a change in a text of many lines.
 const AROUND: usize = 2;
 /// A diff of more lines is cut.
 const MAX_LINES: usize = 30;
+/// A longer line is cut.
+const MAX_LINE: usize = 400;
 /// A diff of longer texts would take too long.
 const MAX_DIFFED: usize = 1 << 20;
 
@@ -47,6 +51,10 @@ const CHANGED: Style = Style::new().bold().underline();
 fn rows(groups: &[(String, &str)], indent: usize, width: usize) -> String {
     let label = groups.iter().map(|(names, _)| names.chars().count()).max().unwrap_or(0);
     let room = width.saturating_sub(indent + label + 2).max(LEAD + 10);
+    let is_longer = |than: usize| groups.iter().any(|(_, value)| value.chars().nth(than).is_some());
+    if is_longer(room) && !is_longer(MAX_FOLDED) {
+        return folded(groups, indent, label, room);
+    }
     let values: Vec<Vec<char>> = groups.iter().map(|(_, value)| head_and_tail(value)).collect();
     let prefix = common(&values, |value, at| value.get(at).copied());
     let shortest = values.iter().map(Vec::len).min().unwrap_or(0);
@@ -88,6 +96,18 @@ fn rows(groups: &[(String, &str)], indent: usize, width: usize) -> String {
     rendered
 }
 
+/// Values of a few lines, as they are.
+fn folded(groups: &[(String, &str)], indent: usize, label: usize, room: usize) -> String {
+    let mut rendered = String::new();
+    for (names, value) in groups {
+        for (i, part) in fold(&escape(value), room).iter().enumerate() {
+            let names = if i == 0 { names } else { "" };
+            _ = writeln!(rendered, "{:indent$}{names:label$}  {part}", "");
+        }
+    }
+    rendered
+}
+
 /// The characters of a value; of a huge one, its start.
 fn head_and_tail(value: &str) -> Vec<char> {
     value.chars().take(1 << 16).collect()
@@ -116,11 +136,12 @@ fn diff(left: &str, a: &str, right: &str, b: &str, indent: usize, width: usize) 
                 ChangeTag::Insert => '+',
                 ChangeTag::Equal => ' ',
             };
-            let text = cut_line(change.value().trim_end_matches('\n'), width.saturating_sub(indent + 4).max(20));
             let missing =
                 if one_lacks_newline && change.missing_newline() && sign != ' ' { " (no newline)" } else { "" };
+            let text = cut_line(change.value().trim_end_matches('\n'), MAX_LINE) + missing;
             let style = if sign == ' ' { Style::new() } else { Style::new().bold() };
-            lines.push(format!("{style}{sign} {text}{missing}{style:#}"));
+            let parts = fold(&text, width.saturating_sub(indent + 4).max(20));
+            lines.extend(parts.iter().map(|part| format!("{style}{sign} {part}{style:#}")));
         }
     }
     let hidden = lines.len().saturating_sub(MAX_LINES);
@@ -151,6 +172,13 @@ mod tests {
         );
         let text = rendered(&[("before", "3"), ("after", "0")]);
         assert_eq!(text, "  before  3\n  after   0\n          ^\n");
+    }
+
+    #[test]
+    fn values_of_a_few_lines_are_shown_as_they_are() {
+        let text = rendered(&[("fork", &format!("panicked: {}end", "what was said ".repeat(4))), ("spawn", "passed")]);
+        let said = "panicked: what was said what was said what was";
+        assert_eq!(text, format!("  fork   {said}\n         said what was said end\n  spawn  passed\n"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use xproc_harness::{
 };
 
 fn run(outcome: Outcome) -> RunReport {
-    RunReport { outcome, duration_us: 12, stdout: String::new(), stderr: String::new(), observed: Vec::new() }
+    RunReport { duration_us: 12, ..outcome.into() }
 }
 
 fn returned(value: serde_json::Value) -> RunReport {
@@ -21,17 +21,9 @@ fn report(verdict: Verdict, runs: [RunReport; 4]) -> TestReport {
         package: "seed".to_owned(),
         binary: "seed".to_owned(),
         kind: "lib".to_owned(),
-        name: "tests::child_sees_parent".to_owned(),
-        verdict,
         outcomes: names.iter().map(|name| (*name).to_owned()).zip(runs).collect(),
-        siblings: BTreeMap::new(),
-        differences: Vec::new(),
-        causes: Vec::new(),
-        explanation: None,
-        deadlock: None,
-        ignore_reason: None,
-        notes: Vec::new(),
         duration_ms: 41,
+        ..TestReport::new("tests::child_sees_parent", verdict)
     }
 }
 
@@ -98,6 +90,28 @@ pub fn deadlocked() -> TestReport {
             stack: (0..12).map(|i| format!("frame {i}")).collect(),
         }],
     });
+    report
+}
+
+/// Siblings that say the same but for the numbers of their processes, at length.
+pub fn panicking_siblings() -> TestReport {
+    let returned = returned(json!({ "bob": "x".repeat(60), "eve": [1, 2, 3] }));
+    let panicked = |pid: u32| RunReport {
+        stderr: format!("thread 'tests::child_sees_parent' ({pid}) panicked at src/lib.rs:6:71:\nalready taken\n"),
+        ..run(Outcome::Panicked {
+            message: format!("assertion failed: statistics of another process, which is {pid}: {}", "long ".repeat(9)),
+            location: Some("src/lib.rs:6:71".to_owned()),
+        })
+    };
+    let runs = [returned.clone(), panicked(4711), returned.clone(), returned];
+    let mut report = report(Verdict::Diverge, runs);
+    report.siblings.insert(StartMethod::Fork, vec![panicked(4711), panicked(812)]);
+    let message = |end: &str| format!("panicked: assertion failed, and this line says at some length why:\n{end}");
+    report.differences = vec![difference(
+        Lint::Result,
+        "",
+        &[("fork", &message("the end")), ("spawn", "passed"), ("forkserver", "passed")],
+    )];
     report
 }
 

@@ -10,7 +10,7 @@ use crate::binary;
 use crate::duration::seconds;
 use crate::options::Options;
 use crate::report::json::Skipped;
-use crate::report::text::{cut_line, cut_lines, escape, quote, wrap};
+use crate::report::text::{cut_line, cut_lines, escape, fold, quote, wrap};
 use crate::report::{Totals, advice, differing, why};
 
 pub const PASSED: Style = AnsiColor::Green.on_default().bold();
@@ -22,8 +22,9 @@ pub const TITLE: Style = Style::new().bold();
 pub const WIDTH: usize = 80;
 /// Lines of captured output that are shown of one stream.
 const OUTPUT_LINES: usize = 24;
-/// Lines of a panic's message.
+/// Lines of a panic's message, and characters of a line.
 const MESSAGE_LINES: usize = 12;
+const MESSAGE_WIDTH: usize = 400;
 
 /// What the text depends on besides the report.
 #[derive(Clone, Debug)]
@@ -260,11 +261,14 @@ fn endings(report: &TestReport) -> String {
     let runs = runs(report);
     let groups = differing::group(runs.iter().map(|(name, run)| (name.as_str(), ending(&run.outcome))));
     let label = groups.iter().map(|(names, _)| names.chars().count()).max().unwrap_or(0).min(WIDTH / 2);
+    let room = WIDTH - 6 - label;
     let mut text = format!("  {TITLE}how it ended{TITLE:#}\n");
-    for (names, ending) in groups {
-        for (i, line) in ending.iter().enumerate() {
+    for (names, Ending { how, said }) in groups {
+        let how = fold(&how, room);
+        let said = said.iter().flat_map(|line| fold(line, room - 2)).map(|line| format!("  {line}"));
+        for (i, line) in how.into_iter().chain(said).enumerate() {
             let names = if i == 0 { names.as_str() } else { "" };
-            _ = writeln!(text, "    {names:label$}  {line}");
+            _ = writeln!(text, "{}", format!("    {names:label$}  {line}").trim_end());
         }
     }
     text
@@ -294,39 +298,35 @@ fn ends_apart(one: &Outcome, other: &Outcome) -> bool {
     }
 }
 
-fn ending(outcome: &Outcome) -> Vec<String> {
-    let room = WIDTH - 30;
-    let value = |value: &serde_json::Value| match value {
-        serde_json::Value::Null => String::new(),
-        value => format!(" {}", cut_line(&value.to_string(), room)),
-    };
-    // What failed is read in full.
-    let error = |value: &serde_json::Value| {
-        let said = value.get("Err").and_then(|error| error.as_str()).map_or_else(|| value.to_string(), str::to_owned);
-        cut_lines(&said, MESSAGE_LINES, 400).into_iter().map(|line| format!("  {line}")).collect::<Vec<_>>()
-    };
+#[derive(PartialEq)]
+struct Ending {
+    how: String,
+    /// What the run itself said of it.
+    said: Vec<String>,
+}
+
+fn ending(outcome: &Outcome) -> Ending {
+    let lines = |text: &str| cut_lines(text, MESSAGE_LINES, MESSAGE_WIDTH);
+    let plain = |how: String| Ending { how, said: Vec::new() };
     match outcome {
-        Outcome::Returned { value: returned, failed: false } => vec![format!("returned{}", value(returned))],
-        Outcome::Returned { value: returned, failed: true } => {
-            std::iter::once("returned an error".to_owned()).chain(error(returned)).collect()
+        Outcome::Returned { value: serde_json::Value::Null, failed: false } => plain("returned".to_owned()),
+        Outcome::Returned { value, failed: false } => {
+            plain(format!("returned {}", cut_line(&value.to_string(), MESSAGE_WIDTH)))
+        }
+        Outcome::Returned { value, failed: true } => {
+            let error = value.get("Err").and_then(|error| error.as_str());
+            let error = error.map_or_else(|| value.to_string(), str::to_owned);
+            Ending { how: "returned an error".to_owned(), said: lines(&error) }
         }
         Outcome::Panicked { message, location } => {
-            let place =
-                location.as_ref().map(|location| format!(" at {}", cut_line(location, 200))).unwrap_or_default();
-            let mut lines = vec![format!("panicked{place}")];
-            lines.extend(cut_lines(message, MESSAGE_LINES, 400).into_iter().map(|line| format!("  {line}")));
-            lines
+            let place = location.as_ref().map(|location| format!(" at {}", cut_line(location, 200)));
+            Ending { how: format!("panicked{}", place.unwrap_or_default()), said: lines(message) }
         }
-        Outcome::Exited { code } => vec![format!("ended its process with exit status {code}")],
-        Outcome::Signaled { signal } => vec![format!("was killed by {}", escape(signal))],
-        Outcome::TimedOut { after_ms } => vec![format!("timed out after {}", time(*after_ms))],
-        Outcome::Deadlocked { after_ms } => vec![format!("deadlocked, proven after {}", time(*after_ms))],
-        Outcome::Lost { reason } => {
-            let reason = wrap(&cut_line(reason, 1000), 0, room);
-            let mut lines = reason.trim_end().lines().map(str::to_owned);
-            let first = format!("lost: {}", lines.next().unwrap_or_default());
-            std::iter::once(first).chain(lines.map(|line| format!("  {line}"))).collect()
-        }
+        Outcome::Exited { code } => plain(format!("ended its process with exit status {code}")),
+        Outcome::Signaled { signal } => plain(format!("was killed by {}", escape(signal))),
+        Outcome::TimedOut { after_ms } => plain(format!("timed out after {}", time(*after_ms))),
+        Outcome::Deadlocked { after_ms } => plain(format!("deadlocked, proven after {}", time(*after_ms))),
+        Outcome::Lost { reason } => plain(format!("lost: {}", cut_line(reason, 1000))),
     }
 }
 
@@ -336,17 +336,47 @@ fn time(ms: u64) -> String {
 
 fn output(report: &TestReport, title: &str, stream: fn(&RunReport) -> &String) -> String {
     let runs = runs(report);
-    let groups = differing::group(runs.iter().map(|(name, run)| (name.as_str(), stream(run))));
+    let groups = differing::group(runs.iter().map(|(name, run)| (name.as_str(), Printed { name, text: stream(run) })));
     let all = groups.len() == 1 && runs.len() > 1;
     let mut text = String::new();
-    for (names, output) in groups.iter().filter(|(_, output)| !output.is_empty()) {
+    for (names, Printed { text: output, .. }) in groups.iter().filter(|(_, output)| !output.text.is_empty()) {
+        let is_of_all =
+            runs.iter().all(|(name, run)| stream(run) == *output || !names.split(", ").any(|it| it == name));
         let names = if all { "all runs" } else { names };
-        text += &format!("  {TITLE}{title}{TITLE:#} of {names}\n");
+        let numbers = if is_of_all { "" } else { ", which differ in numbers alone" };
+        text += &format!("  {TITLE}{title}{TITLE:#} of {names}{numbers}\n");
         for line in cut_lines(output, OUTPUT_LINES, 400) {
             text += &format!("    {QUIET}|{QUIET:#} {line}\n");
         }
     }
     text
+}
+
+/// What a run printed. That of siblings is equal where only numbers differ, such as those of their processes.
+struct Printed<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl PartialEq for Printed<'_> {
+    fn eq(&self, other: &Printed) -> bool {
+        let siblings = |name: &str| name.split_once(" #").map(|(method, _)| method.to_owned());
+        let are_siblings = siblings(self.name).is_some() && siblings(self.name) == siblings(other.name);
+        self.text == other.text || are_siblings && without_numbers(self.text).eq(without_numbers(other.text))
+    }
+}
+
+/// With each number as one digit.
+fn without_numbers(text: &str) -> impl Iterator<Item = char> {
+    let mut in_number = false;
+    text.chars().filter_map(move |c| {
+        let was_in_number = std::mem::replace(&mut in_number, c.is_ascii_digit());
+        match c {
+            '0'..='9' if was_in_number => None,
+            '0'..='9' => Some('0'),
+            c => Some(c),
+        }
+    })
 }
 
 fn differs(groups: &[Vec<&str>], is_kind: bool) -> String {
@@ -415,6 +445,11 @@ mod tests {
     }
 
     #[test]
+    fn siblings_that_say_the_same_are_shown_once() {
+        insta::assert_snapshot!(narrow(&example::panicking_siblings()));
+    }
+
+    #[test]
     fn a_deadlock_names_its_cause() {
         insta::assert_snapshot!(narrow(&example::deadlocked()));
     }
@@ -437,7 +472,7 @@ mod tests {
     #[test]
     fn hostile_output_is_escaped_and_cut() {
         let text = text(&example::hostile());
-        assert!(text.len() < 20_000, "{} bytes", text.len());
+        assert!(text.len() < 30_000, "{} bytes", text.len());
         assert!(!text.contains(['\x1b', '\r', '\u{202e}', '\u{0}']));
         assert!(text.contains("[... "));
     }

@@ -3,7 +3,7 @@
 mod advice;
 mod differing;
 #[cfg(test)]
-mod example;
+pub mod example;
 mod human;
 pub mod json;
 pub mod text;

@@ -66,6 +66,19 @@ pub fn wrap(text: &str, indent: usize, width: usize) -> String {
     wrapped
 }
 
+/// A line in parts of at most `width` characters, broken behind a space where there is one in the second half.
+pub fn fold(line: &str, width: usize) -> Vec<String> {
+    let mut rest: Vec<char> = line.chars().collect();
+    let mut parts = Vec::new();
+    while rest.len() > width {
+        let end = (width / 2..width).rev().find(|at| rest[*at] == ' ').map_or(width, |space| space + 1);
+        let part: String = rest.drain(..end).collect();
+        parts.push(part.trim_end().to_owned());
+    }
+    parts.push(rest.into_iter().collect());
+    parts
+}
+
 /// As a POSIX shell takes it.
 pub fn quote(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
@@ -99,6 +112,13 @@ mod tests {
     fn words_fill_lines() {
         assert_eq!(wrap("one two three", 2, 9), "  one two\n  three\n");
         assert_eq!(wrap("waytoolongword a", 2, 9), "  waytoolongword\n  a\n");
+    }
+
+    #[test]
+    fn long_lines_are_folded_at_spaces_or_anywhere() {
+        assert_eq!(fold("one two three", 9), ["one two", "three"]);
+        assert_eq!(fold("onetwothree", 4), ["onet", "woth", "ree"]);
+        assert_eq!(fold("", 4), [""]);
     }
 
     #[test]

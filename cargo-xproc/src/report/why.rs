@@ -1,6 +1,6 @@
 //! Causes and deadlocks as text.
 
-use xproc_harness::{Deadlock, StartMethod, TestReport};
+use xproc_harness::{Deadlock, StartMethod, TestReport, enumerated};
 
 use crate::report::human::{FAILED, WIDTH, count};
 use crate::report::text::{cut_line, escape, wrap};
@@ -13,7 +13,12 @@ const OWN: usize = 4;
 /// Where the threads of a deadlocked process stand.
 pub fn waiting(deadlock: &Deadlock) -> String {
     let method = deadlock.method.map_or("parent", StartMethod::name);
-    let on = deadlock.waiting_on.as_ref().map(|on| format!(", in {}", cut_line(on, 200))).unwrap_or_default();
+    let on = deadlock.waiting_on.as_ref().map(|on| {
+        // A function that it waits in, else a static that it waits on.
+        let is_function = deadlock.threads.iter().flat_map(|thread| &thread.stack).any(|frame| function(frame) == on);
+        format!(", {} {}", if is_function { "in" } else { "on" }, cut_line(on, 200))
+    });
+    let on = on.unwrap_or_default();
     let mut text = wrap(&format!("deadlock: every thread of {method} waits for ever{on}"), 2, WIDTH);
     text = text.replacen("deadlock", &format!("{FAILED}deadlock{FAILED:#}"), 1);
     for thread in &deadlock.threads {
@@ -21,17 +26,18 @@ pub fn waiting(deadlock: &Deadlock) -> String {
         text += &stack(&thread.stack);
     }
     if !deadlock.missing_threads.is_empty() {
-        let names = counted(&deadlock.missing_threads).into_iter().map(|(name, count)| match count {
-            1 => format!("`{}`", cut_line(name, 40)),
-            count => format!("`{}` ({count} times)", cut_line(name, 40)),
-        });
-        let names: Vec<String> = names.collect();
-        let one = names.len() == 1 && deadlock.missing_threads.len() == 1;
-        let (threads, do_not) = if one { ("a thread", "does not") } else { ("threads", "do not") };
-        text +=
-            &wrap(&format!("{threads} of the parent that {do_not} exist in the child: {}", names.join(", ")), 4, WIDTH);
+        let (threads, do_not) = match deadlock.missing_threads.len() {
+            1 => ("a thread", "does not"),
+            _ => ("threads", "do not"),
+        };
+        let names = cut_line(&enumerated(&deadlock.missing_threads), 1000);
+        text += &wrap(&format!("{threads} of the parent that {do_not} exist in the child: {names}"), 4, WIDTH);
     }
     text
+}
+
+fn function(frame: &str) -> &str {
+    frame.split_once(" at ").or_else(|| frame.split_once(" in ")).map_or(frame, |(function, _)| function)
 }
 
 /// What the innermost functions wait for, and how the workspace's own code came there.
@@ -61,7 +67,7 @@ fn is_own(frame: &str) -> bool {
 fn is_std(frame: &str) -> bool {
     let function = frame.trim_start_matches(['<', '&']);
     let is_std = ["std::", "core::", "alloc::"].iter().any(|prefix| function.starts_with(prefix));
-    is_std || !function.split(" at ").next().unwrap_or_default().contains("::")
+    is_std || !self::function(frame).contains("::")
 }
 
 /// `function at file:line`, with the place on a line of its own where both do not fit.
@@ -75,17 +81,6 @@ fn frame_lines(frame: &str) -> String {
     }
 }
 
-fn counted(names: &[String]) -> Vec<(&str, usize)> {
-    let mut counted: Vec<(&str, usize)> = Vec::new();
-    for name in names {
-        match counted.iter_mut().find(|(known, _)| known == name) {
-            Some((_, count)) => *count += 1,
-            None => counted.push((name, 1)),
-        }
-    }
-    counted
-}
-
 /// What fits on three lines or so: all of a value that is an object of a library is in the JSON output.
 fn beginning(value: &str) -> String {
     match value.char_indices().nth(VALUE) {
@@ -95,7 +90,7 @@ fn beginning(value: &str) -> String {
 }
 
 /// Characters of a value.
-const VALUE: usize = 160;
+const VALUE: usize = 210;
 
 /// What makes the start methods differ, and how that is known.
 pub fn causes(report: &TestReport) -> String {

@@ -408,40 +408,17 @@ impl Planned {
             binary: self.binary.name.clone(),
             kind: self.binary.kind.clone(),
             ignore_reason: test.ignored.clone().filter(|reason| !reason.is_empty()),
-            ..empty(test.name.clone(), Verdict::Ignored)
+            ..TestReport::new(&test.name, Verdict::Ignored)
         })
     }
 }
 
 fn lost(name: String, reason: String, after: Duration) -> TestReport {
-    let run = RunReport {
-        outcome: Outcome::Lost { reason },
-        duration_us: u64::try_from(after.as_micros()).unwrap_or(u64::MAX),
-        stdout: String::new(),
-        stderr: String::new(),
-        observed: Vec::new(),
-    };
-    let mut report = empty(name, Verdict::Fail);
-    report.duration_ms = run.duration_us / 1000;
-    report.outcomes.insert("parent".to_owned(), run);
-    report
-}
-
-fn empty(name: String, verdict: Verdict) -> TestReport {
+    let duration_us = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+    let run = RunReport { duration_us, ..Outcome::Lost { reason }.into() };
     TestReport {
-        package: String::new(),
-        binary: String::new(),
-        kind: String::new(),
-        name,
-        verdict,
-        outcomes: BTreeMap::new(),
-        siblings: BTreeMap::new(),
-        differences: Vec::new(),
-        causes: Vec::new(),
-        explanation: None,
-        deadlock: None,
-        ignore_reason: None,
-        notes: Vec::new(),
-        duration_ms: 0,
+        duration_ms: duration_us / 1000,
+        outcomes: [("parent".to_owned(), run)].into(),
+        ..TestReport::new(name, Verdict::Fail)
     }
 }

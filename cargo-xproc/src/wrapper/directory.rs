@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -21,6 +22,9 @@ pub const SHIM: &str = include_str!("../../shim/test.rs");
 /// The manifest as which the harness is built where a package does not depend on it.
 pub const OWN_MANIFEST: &str = include_str!("harness.toml");
 
+/// How long a directory is kept that is not used.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// The wrapper's directory. A process that plays the wrapper finds it by the link that it was started by.
 #[derive(Clone, Debug)]
 pub struct Directory {
@@ -31,9 +35,15 @@ impl Directory {
     /// The directory of this toolchain and configuration, made if it is not there.
     pub fn open(surroundings: &Surroundings) -> Result<Directory> {
         tag(&surroundings.target_dir);
-        let root = surroundings.target_dir.join("xproc").join(key(surroundings));
+        let all = surroundings.target_dir.join("xproc");
+        let root = all.join(key(surroundings));
         let doing = || format!("error creating the directory `{}`", root.display());
+        fs::create_dir_all(&all).context(doing)?;
+        // Nobody removes a directory between its creation and its mark.
+        let _lock = lock(&all)?;
         fs::create_dir_all(&root).context(doing)?;
+        mark_as_used(&root, SystemTime::now()).context(doing)?;
+        remove_unused(&all);
         let executable = std::env::current_exe().context(|| "error finding our own executable".to_owned())?;
         for role in Role::LINKED {
             let link = root.join(role.name());
@@ -69,10 +79,35 @@ impl Directory {
 
     /// Keeps other processes from building in here until it is dropped.
     pub fn lock(&self) -> Result<Flock<fs::File>> {
-        let path = self.root.join("lock");
-        let doing = || format!("error locking `{}`", path.display());
-        let file = fs::File::create(&path).context(doing)?;
-        Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| io::Error::from(errno)).context(doing)
+        lock(&self.root)
+    }
+}
+
+/// Keeps other processes from doing the same in a directory until it is dropped.
+fn lock(directory: &Path) -> Result<Flock<fs::File>> {
+    let path = directory.join("lock");
+    let doing = || format!("error locking `{}`", path.display());
+    let file = fs::File::create(&path).context(doing)?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| io::Error::from(errno)).context(doing)
+}
+
+/// By its time of modification.
+fn mark_as_used(directory: &Path, at: SystemTime) -> io::Result<()> {
+    fs::File::open(directory)?.set_modified(at)
+}
+
+/// Removes what no run has used for long, as after an update of the toolchain. A run marks its directory when it
+/// starts, and none takes that long.
+fn remove_unused(all: &Path) {
+    let is_unused = |directory: &fs::DirEntry| {
+        let metadata = directory.metadata().ok().filter(fs::Metadata::is_dir);
+        let used = metadata.and_then(|metadata| metadata.modified().ok()?.elapsed().ok());
+        used.is_some_and(|ago| ago > KEPT)
+    };
+    for directory in fs::read_dir(all).into_iter().flatten().flatten().filter(is_unused) {
+        // A part of one must not be found by its name. Where this fails, it costs only space.
+        let gone = directory.path().with_extension("gone");
+        _ = fs::rename(directory.path(), &gone).and_then(|()| fs::remove_dir_all(&gone));
     }
 }
 
@@ -100,5 +135,27 @@ fn tag(target_dir: &Path) {
                     # For information about cache directory tags see https://bford.info/cachedir/\n";
         // Without the tag, backups are larger; that is no reason to stop.
         _ = fs::write(target_dir.join("CACHEDIR.TAG"), text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_that_are_not_used_for_long_are_removed() {
+        let all = tempfile::tempdir().unwrap();
+        let day = Duration::from_secs(24 * 60 * 60);
+        for (name, days) in [("in-use", 0), ("recent", 29), ("old", 31), ("half.gone", 31)] {
+            let directory = all.path().join(name);
+            fs::create_dir_all(directory.join("harness-host")).unwrap();
+            fs::write(directory.join("harness-host/lib"), "").unwrap();
+            mark_as_used(&directory, SystemTime::now() - days * day).unwrap();
+        }
+        let _lock = lock(all.path()).unwrap();
+        remove_unused(all.path());
+        let mut left: Vec<_> = fs::read_dir(all.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["in-use", "lock", "recent"]);
     }
 }

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The analyser, started when it is first asked.
 pub struct Analyser {
     program: Option<PathBuf>,
-    socket: Option<UnixStream>,
+    connection: Option<Connection>,
     /// Told of the process once it is started, which is then to be left alone.
     started: Box<dyn Fn(Pid) + Send>,
 }
@@ -31,15 +31,15 @@ pub struct Analyser {
 impl Analyser {
     /// By this program. `None`: what it is asked is not answered.
     pub fn new(program: Option<PathBuf>, started: impl Fn(Pid) + Send + 'static) -> Analyser {
-        Analyser { program, socket: None, started: Box::new(started) }
+        Analyser { program, connection: None, started: Box::new(started) }
     }
 
     /// The variables that have bytes in `spans`, likely ones first.
     pub fn variables(&mut self, spans: &[Span]) -> Result<Vec<Variable>, String> {
-        match self.ask(&Question::Variables(spans.to_vec()), &[])? {
+        self.ask(&Question::Variables(spans.to_vec()), &[], |answer| match answer {
             Answer::Variables(variables) => Ok(variables),
-            other => Err(unexpected(&other)),
-        }
+            other => Err(other),
+        })
     }
 
     /// What variables were in the clean fork server, and what they are in the parent that waits.
@@ -47,30 +47,32 @@ impl Analyser {
         let memory = |pid: i32| File::open(format!("/proc/{pid}/mem")).map_err(|error| error.to_string());
         let (clean, warm) = (memory(waiting.server)?, memory(waiting.parent)?);
         let question = Question::Values { variables, before: waiting.clean, after: waiting.warm };
-        match self.ask(&question, &[clean.as_fd(), warm.as_fd()])? {
+        self.ask(&question, &[clean.as_fd(), warm.as_fd()], |answer| match answer {
             Answer::Values(changes) => Ok(changes),
-            other => Err(unexpected(&other)),
-        }
+            other => Err(other),
+        })
     }
 
     /// The frames of each thread that was copied, in order.
     pub fn stacks(&mut self, standing: &Standing) -> Result<Vec<Vec<Frame>>, String> {
         let threads = standing.threads.iter().filter_map(|thread| thread.dump.clone()).collect();
         let question = Question::Stacks { threads, mappings: standing.mappings.clone() };
-        match self.ask(&question, &[])? {
+        self.ask(&question, &[], |answer| match answer {
             Answer::Stacks(stacks) => Ok(stacks),
-            other => Err(unexpected(&other)),
-        }
+            other => Err(other),
+        })
     }
 
     /// What a failing test prints where nobody else reads its report.
     pub fn text(&mut self, report: &TestReport) -> String {
         let shown = serde_json::to_string(report).map_err(|error| error.to_string());
-        match shown.and_then(|json| self.ask(&Question::Report(json), &[])) {
-            Ok(Answer::Report(text)) => text,
-            // Shorter, and without `cargo-xproc`.
-            _ => text::block(report),
-        }
+        let read = |answer| match answer {
+            Answer::Report(text) => Ok(text),
+            other => Err(other),
+        };
+        let text = shown.and_then(|json| self.ask(&Question::Report(json), &[], read));
+        // Shorter, and without `cargo-xproc`.
+        text.unwrap_or_else(|_| text::block(report))
     }
 
     /// The variable at an address of a process that has this layout.
@@ -83,60 +85,81 @@ impl Analyser {
 
     /// Ends it.
     pub fn close(&mut self) {
-        self.socket = None;
+        self.connection = None;
         self.program = None;
     }
 
-    fn ask(&mut self, question: &Question, descriptors: &[BorrowedFd<'_>]) -> Result<Answer, String> {
-        let failed = |error: io::Error| format!("the analyser does not answer: {error}");
-        let mut socket = match self.socket.take() {
-            Some(socket) => socket,
+    /// Asks, and reads the answer; one that it does not expect is given back by `read`.
+    fn ask<T>(
+        &mut self,
+        question: &Question,
+        descriptors: &[BorrowedFd<'_>],
+        read: impl FnOnce(Answer) -> Result<T, Answer>,
+    ) -> Result<T, String> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
             None => self.start()?,
         };
-        // Where this fails, the socket is closed, and the next question starts another one.
-        let answer = exchange(&mut socket, question, descriptors).map_err(failed)?;
-        self.socket = Some(socket);
-        match answer {
-            Answer::Failed(reason) => Err(reason),
-            answer => Ok(answer),
+        // How a report reads has nothing to do with the executable.
+        if !matches!(question, Question::Report(_)) {
+            connection.show_image()?;
         }
+        // Where this fails, the socket is closed, and the next question starts another one.
+        let answer = connection.exchange(question, descriptors)?;
+        self.connection = Some(connection);
+        read(answer).map_err(refused)
     }
 
-    fn start(&mut self) -> Result<UnixStream, String> {
+    fn start(&self) -> Result<Connection, String> {
         let Some(program) = &self.program else {
             return Err("`cargo-xproc`, which knows the names, is not there".into());
         };
         let started = || -> io::Result<_> {
-            let (ours, theirs) = UnixStream::pair()?;
-            ours.set_read_timeout(Some(PATIENCE))?;
-            ours.set_write_timeout(Some(PATIENCE))?;
+            let (socket, theirs) = UnixStream::pair()?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.set_write_timeout(Some(PATIENCE))?;
             let mut command = Command::new(program);
             command.arg(ANALYSER).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
             // Ctrl-C is not its affair: it ends with its client.
             let child = command.process_group(0).spawn()?;
             (self.started)(Pid::from_raw(child.id() as i32));
-            Ok(ours)
+            Ok(Connection { socket, has_image: false })
         };
-        let mut socket =
-            started().map_err(|error| format!("cannot start the analyser `{}`: {error}", program.display()))?;
-        let image = File::open("/proc/self/exe").map_err(|error| error.to_string())?;
-        match exchange(&mut socket, &Question::Image, &[image.as_fd()]) {
-            Ok(Answer::Ready) => Ok(socket),
-            Ok(Answer::Failed(reason)) => Err(reason),
-            Ok(other) => Err(unexpected(&other)),
-            Err(error) => Err(format!("the analyser does not answer: {error}")),
-        }
+        started().map_err(|error| format!("cannot start the analyser `{}`: {error}", program.display()))
     }
 }
 
-fn exchange(socket: &mut UnixStream, question: &Question, descriptors: &[BorrowedFd<'_>]) -> io::Result<Answer> {
-    send(socket, question, descriptors)?;
-    let (answer, _) = receive(socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    Ok(answer)
+struct Connection {
+    socket: UnixStream,
+    /// The other side has read the executable.
+    has_image: bool,
 }
 
-fn unexpected(answer: &Answer) -> String {
-    format!("the analyser answered something else: {answer:?}").chars().take(200).collect()
+impl Connection {
+    fn show_image(&mut self) -> Result<(), String> {
+        if !self.has_image {
+            let image = File::open("/proc/self/exe").map_err(|error| error.to_string())?;
+            match self.exchange(&Question::Image, &[image.as_fd()])? {
+                Answer::Ready => self.has_image = true,
+                other => return Err(refused(other)),
+            }
+        }
+        Ok(())
+    }
+
+    fn exchange(&self, question: &Question, descriptors: &[BorrowedFd<'_>]) -> Result<Answer, String> {
+        let answer = send(&self.socket, question, descriptors)
+            .and_then(|()| Ok(receive(&self.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?.0));
+        answer.map_err(|error| format!("the analyser does not answer: {error}"))
+    }
+}
+
+/// Why there is no answer to what was asked.
+fn refused(answer: Answer) -> String {
+    match answer {
+        Answer::Failed(reason) => reason,
+        other => format!("the analyser answered something else: {other:?}").chars().take(200).collect(),
+    }
 }
 
 /// The `cargo-xproc` of a binary that it did not start.

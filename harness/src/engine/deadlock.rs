@@ -6,8 +6,10 @@ use std::time::Duration;
 use nix::libc;
 use nix::unistd::Pid;
 
+use crate::sys::tree;
+
 use super::messages::At;
-use super::standing;
+use super::standing::{self, Status};
 
 /// What looks at a process tell.
 #[derive(Default)]
@@ -67,7 +69,7 @@ struct Look {
 /// `None` where a thread runs, or where `/proc` does not tell.
 fn look(pid: Pid) -> Option<Vec<Look>> {
     let mut looks = Vec::new();
-    for thread in standing::threads(pid)? {
+    for thread in tree::threads(pid)? {
         let at = standing::at(pid, thread);
         if matches!(at, At::Running | At::Unknown) {
             return None;
@@ -85,8 +87,8 @@ fn has_timers(pid: Pid) -> bool {
 /// A handler may wake a thread, as `sem_post` may be called in one, and a signal may come from anywhere at any time.
 /// Those that std and glibc install for themselves do not: for stack overflows, and below the real-time signals.
 fn catches_signals(pid: Pid) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let caught = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
+    let status = Status::of(pid, pid.as_raw());
+    let caught = status.and_then(|status| u64::from_str_radix(status.field("SigCgt")?, 16).ok());
     let own = [libc::SIGSEGV, libc::SIGBUS, 32, 33].into_iter().fold(0, |bits, signal| bits | 1u64 << (signal - 1));
     // Where it cannot be read, nothing is proven.
     caught.is_none_or(|caught| caught & !own != 0)

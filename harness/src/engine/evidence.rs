@@ -1,7 +1,7 @@
 //! What explains a report: where a hung process stood, which threads it lacks, what kind of defect this is.
 
 use crate::analysis::{Frame, Origin, Storage};
-use crate::outcome::{Cause, Deadlock, Explanation, Outcome, TestReport, Verdict, WaitingThread};
+use crate::outcome::{Cause, Deadlock, Explanation, Outcome, TestReport, Verdict, WaitingThread, enumerated};
 use crate::{Lint, StartMethod};
 
 use super::analyser::Analyser;
@@ -59,7 +59,10 @@ pub fn explain(
                 ));
             }
             report.notes.extend(threads.iter().map(|(thread, frames)| describe(place, thread, frames)));
-            report.notes.extend(describe_missing(&missing));
+            if !missing.is_empty() {
+                let names = enumerated(&missing);
+                report.notes.push(format!("threads of the parent do not exist in a forked child: {names}"));
+            }
         }
     }
     let hang = Hang { waits_for_lock: report.deadlock.as_ref().is_some_and(waits_for_lock), spins };
@@ -150,25 +153,11 @@ fn describe(place: Place, thread: &ThreadState, frames: &[Frame]) -> String {
         At::Futex { timed: true, .. } => "waits for another thread, with a time limit".to_owned(),
         At::Futex { .. } => "waits for another thread or process".to_owned(),
         At::Call(number) => format!("waits in `{}`", call_name(number)),
+        At::Stopped => "is stopped, as by SIGSTOP".to_owned(),
         At::Unknown => "does what could not be read".to_owned(),
     };
     let inside = waits_in(frames).map(|function| format!(", in {function}")).unwrap_or_default();
     format!("{}: the thread `{}` {doing}{inside}", place.label(), thread.name)
-}
-
-fn describe_missing(missing: &[String]) -> Option<String> {
-    let mut counted: Vec<(&str, usize)> = Vec::new();
-    for name in missing {
-        match counted.iter_mut().find(|(known, _)| known == name) {
-            Some((_, count)) => *count += 1,
-            None => counted.push((name, 1)),
-        }
-    }
-    let names: Vec<String> = counted
-        .into_iter()
-        .map(|(name, count)| if count > 1 { format!("`{name}` ({count} times)") } else { format!("`{name}`") })
-        .collect();
-    (!names.is_empty()).then(|| format!("threads of the parent do not exist in a forked child: {}", names.join(", ")))
 }
 
 /// Calls in which a process may wait for long.

@@ -303,5 +303,12 @@ fn attempt(
 }
 
 fn server_lost(step: Step, error: &io::Error) -> RunRecord {
-    lost(step, format!("the fork server is gone: {error}"))
+    let reason = match error.kind() {
+        // It hung up without an answer.
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+            "the fork server, which starts and watches this test's processes, was killed while the test ran".into()
+        }
+        _ => format!("the fork server does not answer: {error}"),
+    };
+    lost(step, reason)
 }

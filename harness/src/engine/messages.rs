@@ -280,6 +280,8 @@ pub enum At {
     },
     /// It is in another system call, of this number.
     Call(i64),
+    /// A signal has stopped it.
+    Stopped,
     /// That could not be read.
     Unknown,
 }

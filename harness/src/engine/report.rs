@@ -46,41 +46,20 @@ pub fn of_test(case: &TestCase, history: &History, judgement: Judgement, duratio
         });
     }
     TestReport {
-        package: String::new(),
-        binary: String::new(),
-        kind: String::new(),
-        name: case.name.clone(),
-        verdict: judgement.verdict,
         outcomes,
         siblings,
         differences: judgement.differences,
         causes: judgement.causes,
-        explanation: None,
-        deadlock: None,
-        ignore_reason: None,
         notes,
         duration_ms: duration.as_millis() as u64,
+        ..TestReport::new(&case.name, judgement.verdict)
     }
 }
 
 /// The report of a test that is ignored.
 pub fn of_ignored(case: &TestCase) -> TestReport {
-    TestReport {
-        package: String::new(),
-        binary: String::new(),
-        kind: String::new(),
-        name: case.name.clone(),
-        verdict: Verdict::Ignored,
-        outcomes: BTreeMap::new(),
-        siblings: BTreeMap::new(),
-        differences: Vec::new(),
-        causes: Vec::new(),
-        explanation: None,
-        deadlock: None,
-        ignore_reason: case.ignore.clone().filter(|reason| !reason.is_empty()),
-        notes: Vec::new(),
-        duration_ms: 0,
-    }
+    let ignore_reason = case.ignore.clone().filter(|reason| !reason.is_empty());
+    TestReport { ignore_reason, ..TestReport::new(&case.name, Verdict::Ignored) }
 }
 
 /// `SIGSEGV` for 11.

@@ -50,117 +50,68 @@ const SUSPECTS: usize = 5;
 
 /// Looks for what makes forked children differ from fresh processes.
 pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &mut Analyser) -> Found {
-    let mut found = Found::default();
-    let (time, children) = experiment.terms.budget();
-    let end = Instant::now() + time;
-    let child_exit = experiment.terms.child_exit(experiment.case);
-    let mut laboratory = Laboratory {
-        experiment,
-        server,
-        waiting: None,
-        end,
-        children_left: children,
-        fresh_parents: false,
-        child_exit,
-        in_pairs: true,
-        last_took: 0,
+    let mut laboratory = Laboratory::new(experiment, server);
+    let not_searched = |parent: Option<Waiting>, reason: &str| Found {
+        parent,
+        notes: vec![format!("the cause was not searched: {reason}")],
+        ..Found::default()
     };
     let Some(waiting) = laboratory.open() else {
-        found.notes.push("the cause was not searched: a fresh parent did not come to where children are forked".into());
-        return found;
+        return not_searched(None, "a fresh parent did not come to where children are forked");
     };
-    found.parent = Some(waiting.clone());
     let candidates = match analyser.variables(&waiting.changed) {
         Ok(variables) => candidates(variables, &waiting.state),
-        Err(reason) => {
-            found.notes.push(format!("the cause was not searched: {reason}"));
-            return found;
-        }
+        Err(reason) => return not_searched(Some(waiting), &reason),
     };
-    let items =
-        |set: &[usize]| -> Vec<Item> { set.iter().flat_map(|candidate| candidates[*candidate].items()).collect() };
     // What is left to be put back when nothing is: the difference itself.
-    match laboratory.reaches(&[]) {
-        Some(false) => laboratory.in_pairs = laboratory.last_took == 2,
-        Some(true) => {
-            found.notes.push("the cause was not searched: a forked child of one more parent did not differ".into());
-            return found;
+    let conclusion = match laboratory.reaches(&[]) {
+        Some(true) => return not_searched(Some(waiting), "a forked child of one more parent did not differ"),
+        Some(false) => {
+            laboratory.in_pairs = laboratory.last_took == 2;
+            laboratory.conclude(&candidates)
         }
-        None => {
-            found.notes.push(laboratory.given_up());
-            return found;
-        }
-    }
-    let mut least = minimise(candidates.len(), |set| laboratory.reaches(&items(set)));
-    if least == Err(NotFound::NotAmongThem) {
-        // What earlier children have left outside the process may hide what is put back in later ones.
-        laboratory.fresh_parents = true;
-        least = minimise(candidates.len(), |set| laboratory.reaches(&items(set)));
-    }
-    let confirmed = least.as_ref().ok().map(|set| laboratory.confirms(&items(set)));
-    let mut proven = confirmed == Some(Some(true));
-    let mut set = least.clone().unwrap_or_default();
-    if proven && experiment.goal.is_wordless() {
-        // Others that bring a child to the same end may do so for another reason.
-        let others: Vec<usize> = (0..candidates.len()).filter(|candidate| !set.contains(candidate)).collect();
-        let named = |positions: &[usize]| -> Vec<usize> { positions.iter().map(|at| others[*at]).collect() };
-        let also = minimise(others.len(), |positions| laboratory.reaches(&items(&named(positions))));
-        if let Ok(positions) = &also {
-            set.extend(named(positions));
-            found.notes.push(
-                "fresh processes end without saying why, and a forked child ends in the same way when one or another \
-                 of the suspects is put back: which of them is the reason cannot be told"
-                    .into(),
-            );
-        }
-        // Where the budget is spent before all were tried, there may be others.
-        proven = also == Err(NotFound::NotAmongThem);
-    }
-    if child_exit == ChildExit::Exit {
-        laboratory.waiting = None;
-        laboratory.child_exit = ChildExit::Immediate;
-        found.by_destructor = laboratory.reaches(&[]) == Some(true);
-    }
-    let named: Vec<&Candidate> = match &least {
-        Ok(_) => set.iter().map(|candidate| &candidates[*candidate]).collect(),
-        // All of them were put back, and none matters.
-        Err(NotFound::NotAmongThem) => Vec::new(),
-        Err(NotFound::GivenUp) => {
-            candidates.iter().filter(|candidate| candidate.is_suspicious()).take(SUSPECTS).collect()
-        }
+        None => laboratory.suspect(&candidates),
     };
-    let variables = named.iter().filter_map(|candidate| match candidate {
-        Candidate::Memory(variables) => Some(variables[0].span),
-        Candidate::State(_) => None,
-    });
-    let waiting = laboratory.waiting.clone().unwrap_or(waiting);
-    found.parent = Some(waiting.clone());
-    let mut changes = analyser.values(variables.collect(), &waiting).unwrap_or_default().into_iter();
-    for candidate in named {
-        let mut cause = candidate.cause(proven);
-        if let Candidate::Memory(_) = candidate {
-            let change = changes.next().unwrap_or_default();
-            (cause.before, cause.after) = (change.before, change.after);
-        }
-        found.causes.push(cause);
-    }
-    if !found.causes.is_empty() && has_no_symbols(&candidates) {
-        found.notes.push(
+    let by_destructor = laboratory.needs_destructors();
+    let parent = laboratory.waiting.clone().unwrap_or(waiting);
+    let causes = causes(&candidates, &conclusion, analyser, &parent);
+    let mut notes = conclusion.notes;
+    if !causes.is_empty() && has_no_symbols(&candidates) {
+        notes.push(
             "the executable has no symbols, so variables are named by their addresses: build it without `strip` to see \
              their names"
                 .into(),
         );
     }
-    match (least, confirmed) {
-        (Err(NotFound::NotAmongThem), _) => found.notes.push(ruled_out(&candidates)),
-        (Ok(set), Some(Some(false))) => found.notes.push(format!(
-            "putting back {} made the difference go away once, and not again",
-            if set.len() == 1 { "the suspect" } else { "the suspects" }
-        )),
-        (Ok(_), Some(Some(true))) if proven || !laboratory.is_spent() => {}
-        _ => found.notes.push(laboratory.given_up()),
-    }
-    found
+    Found { causes, notes, parent: Some(parent), by_destructor }
+}
+
+/// What the experiments came to.
+#[derive(Default)]
+struct Conclusion {
+    /// The positions of the candidates to be named.
+    named: Vec<usize>,
+    proven: bool,
+    notes: Vec<String>,
+}
+
+/// The candidates that are to be named, with what they were and are.
+fn causes(candidates: &[Candidate], conclusion: &Conclusion, analyser: &mut Analyser, parent: &Waiting) -> Vec<Cause> {
+    let named = || conclusion.named.iter().map(|position| &candidates[*position]);
+    let variables = named().filter_map(|candidate| match candidate {
+        Candidate::Memory(variables) => Some(variables[0].span),
+        Candidate::State(_) => None,
+    });
+    let mut changes = analyser.values(variables.collect(), parent).unwrap_or_default().into_iter();
+    let cause = |candidate: &Candidate| {
+        let mut cause = candidate.cause(conclusion.proven);
+        if let Candidate::Memory(_) = candidate {
+            let change = changes.next().unwrap_or_default();
+            (cause.before, cause.after) = (change.before, change.after);
+        }
+        cause
+    };
+    named().map(cause).collect()
 }
 
 fn ruled_out(candidates: &[Candidate]) -> String {
@@ -295,7 +246,90 @@ struct Laboratory<'a, S> {
     child_exit: ChildExit,
 }
 
-impl<S: Serve> Laboratory<'_, S> {
+impl<'a, S: Serve> Laboratory<'a, S> {
+    fn new(experiment: &'a Experiment<'a>, server: &'a mut S) -> Laboratory<'a, S> {
+        let (time, children) = experiment.terms.budget();
+        Laboratory {
+            experiment,
+            server,
+            waiting: None,
+            end: Instant::now() + time,
+            children_left: children,
+            fresh_parents: false,
+            child_exit: experiment.terms.child_exit(experiment.case),
+            in_pairs: true,
+            last_took: 0,
+        }
+    }
+
+    /// The least set of candidates that makes the difference, and whether it does so every time.
+    fn conclude(&mut self, candidates: &[Candidate]) -> Conclusion {
+        let items = |set: &[usize]| -> Vec<Item> { set.iter().flat_map(|at| candidates[*at].items()).collect() };
+        let mut least = minimise(candidates.len(), |set| self.reaches(&items(set)));
+        if least == Err(NotFound::NotAmongThem) {
+            // What earlier children have left outside the process may hide what is put back in later ones.
+            self.fresh_parents = true;
+            least = minimise(candidates.len(), |set| self.reaches(&items(set)));
+        }
+        let set = match least {
+            Ok(set) => set,
+            // All of them were put back, and none matters.
+            Err(NotFound::NotAmongThem) => {
+                return Conclusion { notes: vec![ruled_out(candidates)], ..Conclusion::default() };
+            }
+            Err(NotFound::GivenUp) => return self.suspect(candidates),
+        };
+        match self.confirms(&items(&set)) {
+            Some(true) if self.experiment.goal.is_wordless() => self.rule_out_others(candidates.len(), set, items),
+            Some(true) => Conclusion { named: set, proven: true, notes: Vec::new() },
+            Some(false) => {
+                let suspects = if set.len() == 1 { "the suspect" } else { "the suspects" };
+                let note = format!("putting back {suspects} made the difference go away once, and not again");
+                Conclusion { named: set, proven: false, notes: vec![note] }
+            }
+            None => Conclusion { named: set, proven: false, notes: vec![self.given_up()] },
+        }
+    }
+
+    /// Others that bring a child to the same end may do so for another reason. `all` candidates are there, and the
+    /// `set` of them was confirmed.
+    fn rule_out_others(&mut self, all: usize, set: Vec<usize>, items: impl Fn(&[usize]) -> Vec<Item>) -> Conclusion {
+        let others: Vec<usize> = (0..all).filter(|candidate| !set.contains(candidate)).collect();
+        let named = |positions: &[usize]| -> Vec<usize> { positions.iter().map(|at| others[*at]).collect() };
+        let also = minimise(others.len(), |positions| self.reaches(&items(&named(positions))));
+        // Where the budget is spent before all were tried, there may be others.
+        let proven = also == Err(NotFound::NotAmongThem);
+        let mut conclusion = Conclusion { named: set, proven, notes: Vec::new() };
+        if let Ok(positions) = &also {
+            conclusion.named.extend(named(positions));
+            conclusion.notes.push(
+                "fresh processes end without saying why, and a forked child ends in the same way when one or another \
+                 of the suspects is put back: which of them is the reason cannot be told"
+                    .into(),
+            );
+        }
+        if !proven && self.is_spent() {
+            conclusion.notes.push(self.given_up());
+        }
+        conclusion
+    }
+
+    /// What is likely, where experiments could not tell.
+    fn suspect(&self, candidates: &[Candidate]) -> Conclusion {
+        let likely = (0..candidates.len()).filter(|position| candidates[*position].is_suspicious());
+        Conclusion { named: likely.take(SUSPECTS).collect(), proven: false, notes: vec![self.given_up()] }
+    }
+
+    /// Whether children that end without destructors do not differ.
+    fn needs_destructors(&mut self) -> bool {
+        if self.child_exit != ChildExit::Exit {
+            return false;
+        }
+        self.waiting = None;
+        self.child_exit = ChildExit::Immediate;
+        self.reaches(&[]) == Some(true)
+    }
+
     /// A fresh parent, as it is before children are forked.
     fn open(&mut self) -> Option<Waiting> {
         let steps = if self.experiment.terms.warm { vec![Step::Parent] } else { Vec::new() };

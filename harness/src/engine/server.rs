@@ -5,18 +5,17 @@
 //! so what is left as its child after a test belongs to that test.
 
 use std::collections::VecDeque;
-use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 
 use crate::case::TestCase;
+use crate::frames::{receive, send};
 use crate::state::Looks;
 use crate::sys::clock::now_ns;
 use crate::sys::fork::{Fork, fork};
@@ -90,9 +89,9 @@ impl Client {
 
     /// Has the steps run. An error means that the server is gone, and the test's result with it.
     pub fn run(&mut self, request: &Request) -> std::io::Result<Reply> {
-        send(&mut self.socket, &value::to_message(request).map_err(std::io::Error::other)?)?;
-        let reply = receive(&mut self.socket)?;
-        value::from_tokens(&reply).map_err(std::io::Error::other)
+        send(&self.socket, request, &[])?;
+        let (reply, _) = receive(&self.socket)?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        Ok(reply)
     }
 }
 
@@ -156,12 +155,13 @@ impl Server {
     }
 
     fn receive(&self) -> Option<Request> {
-        value::from_tokens(&receive(&mut &self.socket).ok()?).ok()
+        let (request, _) = receive(&self.socket).ok()??;
+        Some(request)
     }
 
     /// Whether the client could be told.
     fn reply(&self, reply: &Reply) -> bool {
-        value::to_message(reply).is_ok_and(|tokens| send(&mut &self.socket, &tokens).is_ok())
+        send(&self.socket, reply, &[]).is_ok()
     }
 
     fn run(&mut self, request: Request, cases: &'static [TestCase]) -> Done {
@@ -478,26 +478,4 @@ fn failed(request: &Request, reason: &str) -> Reply {
         runs: request.steps.first().map(|step| lost(*step, reason.to_owned())).into_iter().collect(),
         ..Reply::default()
     }
-}
-
-fn send(socket: &mut impl Write, message: &[u8]) -> std::io::Result<()> {
-    let mut frame = Vec::with_capacity(message.len() + 8);
-    frame.extend_from_slice(&(message.len() as u64).to_le_bytes());
-    frame.extend_from_slice(message);
-    socket.write_all(&frame)
-}
-
-fn receive(socket: &mut impl Read) -> std::io::Result<Vec<u8>> {
-    let mut length = [0; 8];
-    socket.read_exact(&mut length)?;
-    let length = u64::from_le_bytes(length);
-    if length > 2 * PARENT_CAPACITY as u64 {
-        return Err(Errno::EMSGSIZE.into());
-    }
-    let mut message = Vec::with_capacity(length.min(1 << 20) as usize);
-    socket.take(length).read_to_end(&mut message)?;
-    if message.len() as u64 != length {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(message)
 }

@@ -7,6 +7,7 @@ use nix::libc;
 use nix::unistd::Pid;
 
 use crate::analysis::{Bytes, Mapping, ThreadDump};
+use crate::sys::tree;
 
 use super::messages::{At, Standing, ThreadState};
 
@@ -19,31 +20,20 @@ const STACK: usize = 48 << 10;
 /// meanwhile if the stacks are to make sense.
 pub fn of(pid: Pid) -> Standing {
     let memory = File::open(format!("/proc/{pid}/mem")).ok();
-    let threads = threads(pid).unwrap_or_default();
+    let threads = tree::threads(pid).unwrap_or_default();
     let threads = threads.into_iter().take(THREADS).map(|thread| {
         let line = syscall_line(pid, thread);
         ThreadState {
-            name: name(pid, thread),
-            at: line.as_deref().map_or(At::Unknown, |line| parse(line, |address| is_private(pid, address))),
+            name: tree::thread_name(pid, thread).unwrap_or_default(),
+            at: match &line {
+                _ if is_stopped(pid, thread) => At::Stopped,
+                Some(line) => parse(line, |address| is_private(pid, address)),
+                None => At::Unknown,
+            },
             dump: memory.as_ref().and_then(|memory| dump(memory, line.as_deref()?)),
         }
     });
     Standing { threads: threads.collect(), mappings: mappings(pid) }
-}
-
-/// The numbers of a process's threads, the first thread first.
-pub fn threads(pid: Pid) -> Option<Vec<i32>> {
-    let directory = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-    let mut threads: Vec<i32> =
-        directory.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()).collect();
-    threads.sort_unstable();
-    Some(threads)
-}
-
-/// The name of a thread, at most 15 bytes.
-pub fn name(pid: Pid, thread: i32) -> String {
-    let name = fs::read(format!("/proc/{pid}/task/{thread}/comm")).unwrap_or_default();
-    String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned()
 }
 
 /// What a thread is at.
@@ -51,11 +41,31 @@ pub fn at(pid: Pid, thread: i32) -> At {
     syscall_line(pid, thread).map_or(At::Unknown, |line| parse(&line, |address| is_private(pid, address)))
 }
 
+/// What `/proc` tells of a thread by name.
+pub struct Status(String);
+
+impl Status {
+    /// Of this thread of a process; that of the first is the process's own. `None` where it is gone.
+    pub fn of(pid: Pid, thread: i32) -> Option<Status> {
+        fs::read_to_string(format!("/proc/{pid}/task/{thread}/status")).ok().map(Status)
+    }
+
+    /// What stands behind a name, such as `SigCgt`.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.0.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim()))
+    }
+}
+
 /// How often a thread was switched out, because it waited and because others had their turn.
 pub fn switches(pid: Pid, thread: i32) -> Option<(u64, u64)> {
-    let status = fs::read_to_string(format!("/proc/{pid}/task/{thread}/status")).ok()?;
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    Some((field("voluntary_ctxt_switches:")?, field("nonvoluntary_ctxt_switches:")?))
+    let status = Status::of(pid, thread)?;
+    let count = |name: &str| status.field(name)?.parse().ok();
+    Some((count("voluntary_ctxt_switches")?, count("nonvoluntary_ctxt_switches")?))
+}
+
+/// The call that it was stopped in says nothing: it may be that of the signal.
+fn is_stopped(pid: Pid, thread: i32) -> bool {
+    Status::of(pid, thread).is_some_and(|status| status.field("State").is_some_and(|state| state.starts_with('T')))
 }
 
 fn syscall_line(pid: Pid, thread: i32) -> Option<String> {
@@ -185,6 +195,27 @@ mod tests {
         assert_eq!((line.start, line.end, line.offset), (0x7f00, 0x7f10, 0x1000));
         assert_eq!((line.access, line.path), ("r-xp", "/a dir/file"));
         assert!(Line::parse("nonsense").is_none());
+    }
+
+    #[test]
+    fn fields_of_a_status_are_found_by_their_whole_names() {
+        let status = Status("Name:\tit: self\nnonvoluntary_ctxt_switches:\t3\nvoluntary_ctxt_switches:\t2\n".into());
+        assert_eq!(status.field("voluntary_ctxt_switches"), Some("2"));
+        assert_eq!(status.field("Name"), Some("it: self"));
+        assert_eq!(status.field("Na"), None);
+    }
+
+    #[test]
+    fn a_stopped_process_is_told_from_one_that_waits() {
+        use nix::sys::signal::{Signal, kill};
+        use nix::sys::wait::{WaitPidFlag, waitpid};
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id() as i32);
+        kill(pid, Signal::SIGSTOP).unwrap();
+        waitpid(pid, Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert_eq!(of(pid).threads[0].at, At::Stopped);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

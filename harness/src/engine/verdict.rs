@@ -65,11 +65,19 @@ pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement 
     };
     let verdict = match (case.options.diverges, plain) {
         (true, Verdict::Diverge) => {
-            found.notes.push("the start methods differ, as the test says they do (`diverges`)".into());
+            found.notes.push(
+                "the test is marked `diverges`: it passes because the start methods differ, and would fail if they \
+                 agreed"
+                    .into(),
+            );
             Verdict::Pass
         }
         (true, Verdict::Pass) => {
-            found.notes.push("the test says that start methods differ (`diverges`), but they agree".into());
+            found.notes.push(
+                "the test is marked `diverges`: it fails because the start methods agree; take the mark away if they \
+                 are meant to"
+                    .into(),
+            );
             Verdict::Fail
         }
         (_, verdict) => verdict,

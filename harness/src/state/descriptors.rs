@@ -81,9 +81,8 @@ fn describe(number: RawFd, fd: BorrowedFd<'_>, captured: &[Option<(u64, u64)>; 2
 const FLAGS: &[(OFlag, &str)] =
     &[(OFlag::O_APPEND, "append"), (OFlag::O_NONBLOCK, "non-blocking"), (OFlag::O_DIRECT, "direct")];
 
-#[allow(clippy::unnecessary_cast)] // both types have other widths on other machines
 fn target(number: RawFd, fd: BorrowedFd<'_>, stat: &FileStat, captured: &[Option<(u64, u64)>; 2]) -> String {
-    let identity = Some((stat.st_dev as u64, stat.st_ino as u64));
+    let identity = Some(sys::stdio::device_and_inode(stat));
     match kind(stat) {
         SFlag::S_IFIFO if identity == captured[0] => "captured stdout".to_owned(),
         SFlag::S_IFIFO if identity == captured[1] => "captured stderr".to_owned(),

@@ -59,9 +59,8 @@ struct Thread {
 
 /// `None` where they cannot be listed.
 fn others(ours: &[i32]) -> Option<Vec<Thread>> {
-    let tasks = fs::read_dir("/proc/self/task").ok()?;
-    let ids = tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse::<i32>().ok());
-    ids.filter(|id| !ours.contains(id)).filter_map(thread).collect::<Vec<_>>().into()
+    let ids = sys::tree::threads("self")?.into_iter();
+    Some(ids.filter(|id| !ours.contains(id)).filter_map(thread).collect())
 }
 
 /// `None` where it has ended, or has begun to.

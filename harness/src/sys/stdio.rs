@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
-use nix::sys::stat::fstat;
+use nix::sys::stat::{FileStat, fstat};
 
 /// The numbers of the standard streams.
 pub const STDIN: RawFd = 0;
@@ -45,14 +45,19 @@ pub fn copy(from: RawFd, to: RawFd) -> nix::Result<()> {
 }
 
 /// Device and inode of what the stream `number` is open on; `None` where it is closed.
-#[allow(clippy::unnecessary_cast)] // both types have other widths on other machines
 pub fn identity(number: RawFd) -> Option<(u64, u64)> {
     if number < 0 {
         return None;
     }
     // SAFETY: the descriptor is only borrowed for the call below, which fails cleanly where it is closed.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    fstat(fd).ok().map(|stat| (stat.st_dev as u64, stat.st_ino as u64))
+    fstat(fd).ok().map(|stat| device_and_inode(&stat))
+}
+
+/// What makes two files the same.
+#[allow(clippy::unnecessary_cast)] // both types have other widths on other machines
+pub fn device_and_inode(stat: &FileStat) -> (u64, u64) {
+    (stat.st_dev as u64, stat.st_ino as u64)
 }
 
 /// Opens `/dev/null` as `number`.

@@ -1,5 +1,7 @@
 //! The process tree: groups, subreapers, children, threads.
 
+use std::fmt::Display;
+
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
@@ -27,16 +29,27 @@ pub fn thread_count() -> Option<u64> {
     (stat.st_nlink as u64).checked_sub(2)
 }
 
+/// The numbers of the threads of a process, the first thread first: of one with this number, or of `self`. `None`
+/// without `/proc`.
+pub fn threads(process: impl Display) -> Option<Vec<i32>> {
+    let directory = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    let mut threads: Vec<i32> =
+        directory.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    threads.sort_unstable();
+    Some(threads)
+}
+
+/// The name of a thread, at most 15 bytes. `None` where it is gone.
+pub fn thread_name(process: impl Display, thread: i32) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{process}/task/{thread}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
+}
+
 /// The names of the threads of this process, without the first and the calling one. Empty without `/proc`.
 pub fn other_threads() -> Vec<String> {
     let ours = [std::process::id() as i32, thread_id()];
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let others = threads.filter(|thread| {
-        thread.file_name().to_str().and_then(|id| id.parse().ok()).is_none_or(|id| !ours.contains(&id))
-    });
-    let mut names: Vec<String> = others
-        .filter_map(|thread| Some(std::fs::read_to_string(thread.path().join("comm")).ok()?.trim_end().to_owned()))
-        .collect();
+    let others = threads("self").into_iter().flatten().filter(|thread| !ours.contains(thread));
+    let mut names: Vec<String> = others.filter_map(|thread| thread_name("self", thread)).collect();
     names.sort();
     names
 }
@@ -55,18 +68,13 @@ pub fn thread_id() -> i32 {
 /// The children of the calling process, found through `/proc`.
 pub fn children() -> Vec<Pid> {
     let me = std::process::id();
-    let listed = std::fs::read_dir("/proc/self/task").map(|threads| {
-        threads
-            .flatten()
-            .filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok())
-            .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>())
-            .map(Pid::from_raw)
-            .collect::<Vec<_>>()
-    });
-    match listed {
-        Ok(list) if !list.is_empty() => list,
-        _ => children_by_search(me),
-    }
+    let threads = threads("self").into_iter().flatten();
+    let lists = threads.filter_map(|id| std::fs::read_to_string(format!("/proc/self/task/{id}/children")).ok());
+    let listed: Vec<Pid> = lists
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>())
+        .map(Pid::from_raw)
+        .collect();
+    if listed.is_empty() { children_by_search(me) } else { listed }
 }
 
 /// For kernels without `/proc/PID/task/TID/children`.

@@ -156,14 +156,20 @@ const LIKE_PARKING_LOT: &str = r#"
 pub mod mutex { pub struct Mutex<R, T: ?Sized> { pub raw: R, pub data: std::cell::UnsafeCell<T> } unsafe impl<R, T> Sync for Mutex<R, T> {} }
 pub mod sync { pub struct OnceCell<T>(pub Imp<T>); pub struct Imp<T> { pub queue: std::sync::atomic::AtomicPtr<u8>, pub value: std::cell::UnsafeCell<Option<T>> } unsafe impl<T> Sync for OnceCell<T> {} 
   pub struct Lazy<T, F> { pub cell: OnceCell<T>, pub init: std::cell::Cell<Option<F>> } unsafe impl<T, F> Sync for Lazy<T, F> {} }
-use {mutex::*, std::{cell::*, sync::atomic::*}, sync::*};
+use {mutex::*, std::{cell::{Cell, UnsafeCell}, sync::atomic::*}, sync::*};
 pub struct RawMutex { pub state: AtomicU8 }
 static FREE: Mutex<RawMutex, [u8; 2]> = Mutex { raw: RawMutex { state: AtomicU8::new(0) }, data: UnsafeCell::new([1, 2]) };
 static HELD: Mutex<RawMutex, Option<u8>> = Mutex { raw: RawMutex { state: AtomicU8::new(3) }, data: UnsafeCell::new(None) };
 static LAZY: Lazy<String, fn() -> String> = Lazy { cell: OnceCell(Imp { queue: AtomicPtr::new(0 as _), value: UnsafeCell::new(None) }), init: Cell::new(Some(String::new)) };
+static EMPTY: OnceCell<Option<u8>> = OnceCell(Imp { queue: AtomicPtr::new(0 as _), value: UnsafeCell::new(None) });
+static POINTERS: [AtomicPtr<u8>; 2] = [AtomicPtr::new(0 as _), AtomicPtr::new(0 as _)];
+pub mod lazy { pub struct Lazy<T>(pub std::cell::Cell<std::mem::MaybeUninit<T>>, pub std::sync::Once); unsafe impl<T> Sync for Lazy<T> {} }
+static STATIC: lazy::Lazy<u8> = lazy::Lazy(Cell::new(std::mem::MaybeUninit::zeroed()), std::sync::Once::new());
 static NUMBER: AtomicU8 = AtomicU8::new(1);
 thread_local!(static K: Cell<u8> = const { Cell::new(3) });
 fn main() {
+    POINTERS[1].store(1 as _, Ordering::SeqCst);
+    unsafe { (*EMPTY.0.value.get()) = None; STATIC.0.set(std::mem::MaybeUninit::zeroed()); }
     unsafe { *LAZY.cell.0.value.get() = Some("made".to_owned()); (*FREE.data.get())[0] = 7; (*HELD.data.get()) = Some(4); }
     NUMBER.store(HELD.raw.state.load(Ordering::SeqCst) + FREE.raw.state.load(Ordering::SeqCst), Ordering::SeqCst);
     K.set(4);
@@ -180,7 +186,10 @@ fn types_of_well_known_crates_are_their_content() {
     let texts = texts(&program, &image);
     assert_eq!(texts["lock_api::FREE"], "[7, 2]");
     assert_eq!(texts["lock_api::HELD"], "locked(Some(4))");
-    assert_eq!(texts["lock_api::LAZY"], "Some(\"made\")");
+    assert_eq!(texts["lock_api::LAZY"], "\"made\"");
+    assert_eq!(texts["lock_api::EMPTY"], "<uninit>");
+    assert_eq!(texts["lock_api::POINTERS"], "[null, <pointer>]");
+    assert_eq!(texts["lock_api::STATIC"], "<uninit>");
 }
 
 #[test]
