@@ -14,8 +14,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use crate::engine::messages::Bytes;
+use crate::protocol::Statics;
 use crate::sys::received;
-use crate::value::{MAX_BYTES, from_tokens, to_tokens};
+use crate::value::{MAX_BYTES, Value, from_tokens, to_tokens};
 
 /// The analyser's only argument.
 pub const ANALYSER: &str = "__analyser";
@@ -38,6 +39,20 @@ pub enum Question {
         /// Where they are in the memory after.
         after: Layout,
     },
+    /// Where are the variables that are to be compared?
+    Watched {
+        /// Whose.
+        statics: Statics,
+        /// The crates of the workspace.
+        crates: Vec<String>,
+    },
+    /// What are these variables? One descriptor comes with it, as with [`Question::Values`].
+    Trees {
+        /// Spans of variables as [`Answer::Watched`] gave them.
+        variables: Vec<Span>,
+        /// Where they are in the memory.
+        layout: Layout,
+    },
     /// Where are these threads?
     Stacks {
         /// The threads.
@@ -59,6 +74,10 @@ pub enum Answer {
     Variables(Vec<Variable>),
     /// One for each variable that was asked for.
     Values(Vec<Change>),
+    /// The variables to be compared, by address.
+    Watched(Vec<Span>),
+    /// One for each variable that was asked for; `None` where it cannot be read.
+    Trees(Vec<Option<Tree>>),
     /// The frames of each thread, innermost first.
     Stacks(Vec<Vec<Frame>>),
     /// The report as text.
@@ -169,6 +188,15 @@ pub struct Change {
     pub before: Option<String>,
     /// After.
     pub after: Option<String>,
+}
+
+/// The value of a variable, to be compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tree {
+    /// Addresses in it are followed, or all alike.
+    pub value: Value,
+    /// It is read by its type; else it is a text of its bytes.
+    pub by_type: bool,
 }
 
 /// A thread that waits: where it stands, and a copy of its stack.

@@ -16,10 +16,12 @@ mod sources;
 mod stacks;
 mod std_types;
 mod text;
+mod trees;
 mod types;
 mod unwind;
 mod values;
 mod variables;
+mod watched;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use xproc_harness::analysis::{Answer, Question};
+
+pub use watched::in_file as watched;
 
 use conversation::Conversation;
 use image::Image;
@@ -78,7 +82,7 @@ fn answer_all(conversation: &mut Conversation) -> io::Result<()> {
         };
         // It is kept until there is another.
         next = match &read {
-            Ok(data) => match Image::parse(data) {
+            Ok(data) => match Image::parse(data.as_slice()) {
                 Ok(image) => answer_of(&image, conversation)?,
                 Err(error) => refuse(conversation, error)?,
             },
@@ -111,6 +115,11 @@ fn answer_to(image: &Image, question: Question, descriptors: Vec<OwnedFd>) -> An
         },
         Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
         Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
+        Question::Watched { statics, crates } => Answer::Watched(watched::spans(image, statics, &crates)),
+        Question::Trees { variables, layout } => match descriptors.into_iter().next() {
+            Some(memory) => Answer::Trees(trees::of(image, &variables, &ProcessMemory(File::from(memory)), &layout)),
+            None => Answer::Failed("a memory must come with the question".to_owned()),
+        },
         Question::Values { variables, before, after } => {
             let memories = <[OwnedFd; 2]>::try_from(descriptors).map(|it| it.map(|it| ProcessMemory(File::from(it))));
             let Ok([memory_before, memory_after]) = memories else {

@@ -25,7 +25,7 @@ fn show() {
     let path = std::env::var("XPROC_EXECUTABLE").expect("an executable");
     let begun = Instant::now();
     let data = std::fs::read(path).unwrap();
-    let image = Image::parse(&data).unwrap();
+    let image = Image::parse(data.as_slice()).unwrap();
     let spans = everything();
     let found = variables::within(&image, &spans);
     eprintln!("first question: {:?}", begun.elapsed());

@@ -11,7 +11,7 @@ use super::facets::{Facets, Kind};
 use super::history::{Attempt, History, Place};
 use super::judge::Terms;
 use super::messages::{SetupRecord, Step};
-use super::states;
+use super::{states, variables};
 
 /// What is said of a test.
 pub struct Judgement {
@@ -136,6 +136,7 @@ impl Findings<'_> {
         self.text(Lint::Stdout, |facets| &facets.stdout);
         self.text(Lint::Stderr, |facets| &facets.stderr);
         self.states();
+        self.variables();
         self.explain_by_argument();
         self.differences.retain(|difference| difference.level > Level::Allow);
         self.differences.sort_by_key(|difference| difference.lint);
@@ -337,6 +338,39 @@ impl Findings<'_> {
         }
     }
 
+    /// What was left in statics and thread-locals.
+    fn variables(&mut self) {
+        let Some(read) = &self.history.variables else { return };
+        // Where runs end differently, they leave different values for that reason.
+        if self.differences.iter().any(|difference| difference.path.is_empty() && is_about_end(difference.lint)) {
+            return;
+        }
+        for found in variables::differences(read, &self.compared_places()) {
+            let note = self.about_variable(&found);
+            let values = self.by_label(found.values);
+            let level = self.terms.levels.get(found.lint);
+            let (file, line) = (found.file, found.line);
+            self.differences.push(Difference { lint: found.lint, level, path: found.path, values, note, file, line });
+        }
+    }
+
+    /// Where a difference of a variable comes from.
+    fn about_variable(&self, found: &variables::Found) -> Option<String> {
+        let entry = self.by_label(found.entry.clone());
+        let mut notes = Vec::new();
+        if !found.by_type {
+            notes.push("no debug information tells its type: its bytes are compared".to_owned());
+        }
+        if entry == self.by_label(found.values.clone()) {
+            let whose = if self.case.has_setup() { "setup" } else { "own run of the body" };
+            notes.push(format!("it was so when the body began: a forked child inherits it from the parent's {whose}"));
+        } else if !entry.is_empty() {
+            let entry: Vec<String> = entry.iter().map(|(label, value)| format!("{value} in {label}")).collect();
+            notes.push(format!("when the body began: {}", entry.join(", ")));
+        }
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
     /// Compares one text of each run. Whether a difference was found.
     fn whole(&mut self, path: &str, lint: Lint, places: &[Place], of: impl Fn(&Facets) -> String) -> bool {
         let first: Vec<(Place, String)> =
@@ -507,7 +541,7 @@ impl Findings<'_> {
 
     fn add(&mut self, lint: Lint, path: String, values: BTreeMap<String, String>, note: Option<String>) {
         let level = self.terms.levels.get(lint);
-        self.differences.push(Difference { lint, level, path, values, note });
+        self.differences.push(Difference { lint, level, path, values, note, file: None, line: None });
     }
 
     fn name(&self, place: Place) -> String {
