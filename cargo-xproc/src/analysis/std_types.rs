@@ -25,7 +25,8 @@ const CRATES: [&str; 10] = [
 ];
 
 /// Types that are their content: name and field.
-const TRANSPARENT: [(&str, &str); 24] = [
+const TRANSPARENT: [(&str, &str); 25] = [
+    ("AtomicPtr", "p"),
     ("Cell", "value"),
     ("UnsafeCell", "value"),
     ("SyncUnsafeCell", "value"),

@@ -17,9 +17,14 @@ const MAX_BYTES: u64 = 4096;
 const ADDRESSES: std::ops::Range<u128> = 1 << 32..1 << 47;
 
 /// One for each variable.
-pub fn of(image: &Image, spans: &[Span], memory: &dyn Memory, layout: &Layout) -> Vec<Option<Tree>> {
-    let types = image.debug_info().map(Types::new);
-    let tree = |span: &Span| match types.as_ref().and_then(|types| typed(image, types, span, memory, layout)) {
+pub fn of(
+    image: &Image,
+    types: Option<&Types>,
+    spans: &[Span],
+    memory: &dyn Memory,
+    layout: &Layout,
+) -> Vec<Option<Tree>> {
+    let tree = |span: &Span| match types.and_then(|types| typed(image, types, span, memory, layout)) {
         Some(value) => Some(Tree { value, by_type: true }),
         None => untyped(span, memory, layout).map(|value| Tree { value, by_type: false }),
     };
@@ -71,7 +76,15 @@ fn untyped(span: &Span, memory: &dyn Memory, layout: &Layout) -> Option<Value> {
         Ok(number) if ADDRESSES.contains(&number.into()) && memory.read(number, &mut [0]) => "<address>".to_owned(),
         _ => hex(word),
     };
-    let plural = if span.length == 1 { "" } else { "s" };
-    let words: Vec<String> = bytes.chunks(8).map(word).collect();
-    Some(Value::Opaque(format!("{} byte{plural}: {}", span.length, words.join(" ")).into()))
+    let name = format!("{} byte{}", span.length, if span.length == 1 { "" } else { "s" });
+    let words = || bytes.chunks(8).map(word);
+    Some(match words().next() {
+        Some(only) if span.length <= 8 => Value::Opaque(format!("{name}: {only}").into()),
+        _ => {
+            // Words are compared one by one: some of them may vary by nature.
+            let field =
+                |(index, word): (usize, String)| (format!("{:#x}", 8 * index).into(), Value::Opaque(word.into()));
+            Value::Struct(name.into(), words().enumerate().map(field).collect())
+        }
+    })
 }

@@ -7,13 +7,10 @@
 use std::collections::BTreeSet;
 
 use crate::analysis::{Span, Storage, Tree, Variable};
-use crate::value::{self, PathDifference, Value};
+use crate::value::{self, MISSING, PathDifference, Value};
 use crate::{Level, Levels, Lint};
 
 use super::history::{Attempt, Place};
-
-/// A variable that differs in more places is shown as a whole.
-const MAX_PATHS: usize = 4;
 
 /// Values of variables as they were read.
 pub struct Variables {
@@ -101,14 +98,15 @@ pub fn differences(read: &Variables, places: &[Place]) -> Vec<Found> {
     (0..read.variables.len()).flat_map(of).collect()
 }
 
-/// The paths at which a variable differs, each with the same when the body began.
+/// The place at which a variable differs, with what was there when the body began. One that differs at several places,
+/// or of which some have a part that others have not, differs as a whole.
 fn of_variable(read: &Variables, index: usize, places: &[Place]) -> Vec<(PathDifference, Option<PathDifference>)> {
     let Some((first, again)) = read.attempts.split_first() else { return Vec::new() };
     let trees = |attempt: &[Read], of: fn(&Read) -> &Vec<Option<Tree>>| -> Vec<(Place, Tree)> {
         let runs = attempt.iter().filter(|run| places.contains(&run.place));
         runs.filter_map(|run| Some((run.place, of(run).get(index)?.clone()?))).collect()
     };
-    let exits = trees(first, |run| &run.exit);
+    let mut exits = trees(first, |run| &run.exit);
     let found = compare(&exits);
     if found.is_empty() {
         return Vec::new();
@@ -122,7 +120,6 @@ fn of_variable(read: &Variables, index: usize, places: &[Place]) -> Vec<(PathDif
             varying.extend(paths(tree, other));
         }
     }
-    let entries = compare(&trees(first, |run| &run.entry));
     let twice: Option<[&Tree; 2]> = read.twice.as_ref().and_then(|runs| match runs.as_slice() {
         [one, two] => Some([one.exit.get(index)?.as_ref()?, two.exit.get(index)?.as_ref()?]),
         _ => None,
@@ -134,10 +131,16 @@ fn of_variable(read: &Variables, index: usize, places: &[Place]) -> Vec<(PathDif
     };
     let stays = |it: &PathDifference| !varying.iter().any(|path| overlap(path, &it.path)) && !is_second_run(&it.path);
     let mut found: Vec<PathDifference> = found.into_iter().filter(stays).collect();
-    if found.len() > MAX_PATHS {
-        found = compare(&exits.into_iter().map(as_text).collect::<Vec<_>>());
+    let is_part = |it: &PathDifference| !it.path.is_empty() && it.values.values().all(|value| value != MISSING);
+    let mut entries = trees(first, |run| &run.entry);
+    if found.len() > 1 || !found.iter().all(is_part) {
+        exits = exits.into_iter().map(as_text).collect();
+        entries = entries.into_iter().map(as_text).collect();
+        // At most one: they are texts.
+        found = if found.is_empty() { found } else { compare(&exits) };
     }
-    let entry = |it: &PathDifference| entries.iter().find(|entry| overlap(&entry.path, &it.path)).cloned();
+    let entries = compare(&entries);
+    let entry = |it: &PathDifference| entries.iter().find(|entry| entry.path == it.path).cloned();
     found.into_iter().map(|it| (it.clone(), entry(&it))).collect()
 }
 

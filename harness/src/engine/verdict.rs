@@ -130,13 +130,17 @@ impl Findings<'_> {
             return Verdict::Flaky;
         }
         self.arguments();
-        if !self.ends() {
+        let ends_differ = self.ends();
+        if !ends_differ {
             self.values();
         }
         self.text(Lint::Stdout, |facets| &facets.stdout);
         self.text(Lint::Stderr, |facets| &facets.stderr);
         self.states();
-        self.variables();
+        // Where runs end differently, they leave different values for that reason.
+        if !ends_differ {
+            self.variables();
+        }
         self.explain_by_argument();
         self.differences.retain(|difference| difference.level > Level::Allow);
         self.differences.sort_by_key(|difference| difference.lint);
@@ -341,10 +345,6 @@ impl Findings<'_> {
     /// What was left in statics and thread-locals.
     fn variables(&mut self) {
         let Some(read) = &self.history.variables else { return };
-        // Where runs end differently, they leave different values for that reason.
-        if self.differences.iter().any(|difference| difference.path.is_empty() && is_about_end(difference.lint)) {
-            return;
-        }
         for found in variables::differences(read, &self.compared_places()) {
             let note = self.about_variable(&found);
             let values = self.by_label(found.values);
@@ -365,8 +365,7 @@ impl Findings<'_> {
             let whose = if self.case.has_setup() { "setup" } else { "own run of the body" };
             notes.push(format!("it was so when the body began: a forked child inherits it from the parent's {whose}"));
         } else if !entry.is_empty() {
-            let entry: Vec<String> = entry.iter().map(|(label, value)| format!("{value} in {label}")).collect();
-            notes.push(format!("when the body began: {}", entry.join(", ")));
+            notes.push(format!("when the body began: {}", in_words(&entry)));
         }
         (!notes.is_empty()).then(|| notes.join("; "))
     }
@@ -550,6 +549,29 @@ impl Findings<'_> {
             1 => place.label().to_owned(),
             _ => format!("{} {}", place.label(), place.index + 1),
         }
+    }
+}
+
+/// `1` in fork, `0` in spawn and forkserver: each value with the places that have it.
+fn in_words(values: &BTreeMap<String, String>) -> String {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for (place, value) in values {
+        let value = format!("`{}`", cut(value));
+        match groups.iter_mut().find(|(other, _)| *other == value) {
+            Some((_, places)) => places.push(place),
+            None => groups.push((value, vec![place])),
+        }
+    }
+    let groups: Vec<String> =
+        groups.into_iter().map(|(value, places)| format!("{value} in {}", places.join(" and "))).collect();
+    groups.join(", ")
+}
+
+/// What a sentence has room for.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
