@@ -15,6 +15,7 @@ mod cases {
     mod ordinary;
     mod seed;
     mod state;
+    mod statics;
     mod surroundings;
     mod verdicts;
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use xproc_harness::protocol::Statics;
 use xproc_harness::{ChildExit, Level, Lint, StartMethod};
 
 use crate::cargo_options::CargoOptions;
@@ -88,6 +89,10 @@ pub struct TestArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub message_format: MessageFormat,
 
+    /// Whose statics and thread-locals are compared: the workspace's own, those of dependencies too, or none.
+    #[arg(long, value_name = "WHOSE", default_value = "workspace", value_parser = statics)]
+    pub statics: Statics,
+
     /// Do not search for the causes of differences.
     #[arg(long)]
     pub no_causes: bool,
@@ -165,6 +170,15 @@ fn levels(matches: &ArgMatches, test: &TestArgs) -> Vec<(Lint, Level)> {
     levels.into_iter().map(|(_, lint, level)| (lint, level)).collect()
 }
 
+fn statics(text: &str) -> Result<Statics, String> {
+    match text {
+        "workspace" => Ok(Statics::Workspace),
+        "all" => Ok(Statics::All),
+        "none" => Ok(Statics::None),
+        _ => Err("expected `workspace`, `all` or `none`".to_owned()),
+    }
+}
+
 fn child_exit(text: &str) -> Result<ChildExit, String> {
     match text {
         "_exit" => Ok(ChildExit::Immediate),
@@ -230,6 +244,7 @@ mod tests {
             ("test -D nothing", "expected one of `result`"),
             ("test --timeout 5", "`60s`"),
             ("test --partition 1/2", "`hash:1/2`"),
+            ("test --statics mine", "`workspace`, `all` or `none`"),
             ("test --child-exit abort", "`_exit` or `exit`"),
             ("test --junit x", "--junit"),
             ("explain nothing", "expected one of"),

@@ -70,10 +70,11 @@ fn main() -> process::ExitCode {
 }
 
 fn test(args: TestArgs) -> Result<ExitCode> {
-    let options = options::resolve(args)?;
+    let mut options = options::resolve(args)?;
     set_color(&options.cargo);
     let interrupts = Interrupts::watch()?;
     let (surroundings, directory, listener) = prepare(&options.cargo)?;
+    options.settings.crates.clone_from(&surroundings.crates);
     warn_of_runner(&options.cargo, &surroundings);
     let Built { binaries, doctests } =
         invocation::build(&options.cargo, &surroundings, &directory, listener, &interrupts)?;

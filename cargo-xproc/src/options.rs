@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use xproc_harness::{Levels, Settings, StartMethod};
+use xproc_harness::protocol::Statics;
+use xproc_harness::{Level, Levels, Lint, Settings, StartMethod};
 
 use crate::args::{MessageFormat, RunIgnored, TestArgs};
 use crate::cargo_options::CargoOptions;
@@ -36,6 +37,7 @@ pub fn resolve(args: TestArgs) -> Result<Options> {
     for (lint, level) in &args.levels {
         levels.set(*lint, *level);
     }
+    refuse_contradictions(&args, &levels)?;
     let libtest = Libtest::read(&args)?;
     Ok(Options {
         repeating: repeating(&args),
@@ -50,6 +52,9 @@ pub fn resolve(args: TestArgs) -> Result<Options> {
             levels,
             test_threads: args.test_threads.map(|threads| threads.get()).or(libtest.test_threads),
             fail_fast: args.fail_fast,
+            statics: args.statics,
+            crates: Vec::new(),
+            watched: None,
             only: None,
         },
         libtest: libtest.arguments,
@@ -59,6 +64,17 @@ pub fn resolve(args: TestArgs) -> Result<Options> {
         methods_given: !args.methods.is_empty(),
         cargo: args.cargo,
     })
+}
+
+/// A lint that the user asks for needs what it looks at.
+fn refuse_contradictions(args: &TestArgs, levels: &Levels) -> Result<()> {
+    let asked_for = |lint: &Lint| args.levels.iter().any(|(it, _)| it == lint) && levels.get(*lint) > Level::Allow;
+    match [Lint::Static, Lint::ThreadLocal].iter().find(|lint| asked_for(lint)) {
+        Some(lint) if args.statics == Statics::None => Err(Error::usage(format!(
+            "`--statics none` compares nothing that `{lint}` could find: leave out one of the two"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Libtest's arguments, as far as they mean something here.
@@ -129,6 +145,11 @@ fn repeating(args: &TestArgs) -> Vec<OsString> {
     if args.timeout != std::time::Duration::from_secs(60) {
         arguments.push(format!("--timeout={}", crate::duration::spelled(args.timeout)).into());
     }
+    match args.statics {
+        Statics::Workspace => {}
+        Statics::All => arguments.push("--statics=all".into()),
+        Statics::None => arguments.push("--statics=none".into()),
+    }
     if args.child_exit == xproc_harness::ChildExit::Exit {
         arguments.push("--child-exit=exit".into());
     }
@@ -137,8 +158,6 @@ fn repeating(args: &TestArgs) -> Vec<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use xproc_harness::{Level, Lint};
-
     use super::*;
     use crate::args::{self, Command};
 
@@ -161,6 +180,22 @@ mod tests {
     fn libtest_arguments_that_mean_nothing_here_are_refused() {
         for line in ["-- --format=json", "-- --bench", "-- --test-threads 0", "-- --skip"] {
             assert_eq!(options(line).unwrap_err().code, crate::exit_code::ExitCode::Usage, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_lint_that_is_asked_for_must_have_something_to_look_at() {
+        for line in ["--statics none -D static", "-W thread_local --statics=none", "--statics none -A static -W static"]
+        {
+            assert_eq!(options(line).unwrap_err().code, crate::exit_code::ExitCode::Usage, "{line}");
+        }
+        for line in [
+            "--statics none",
+            "--statics none -A static",
+            "--statics all -D static",
+            "--statics none -D static -A static",
+        ] {
+            options(line).unwrap();
         }
     }
 

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::engine::messages::Bytes;
 pub use crate::frames::{receive, send};
+use crate::protocol::Statics;
+use crate::value::Value;
 
 /// The analyser's only argument.
 pub const ANALYSER: &str = "__analyser";
@@ -31,6 +33,20 @@ pub enum Question {
         /// Where they are in the memory after.
         after: Layout,
     },
+    /// Where are the variables that are to be compared?
+    Watched {
+        /// Whose.
+        statics: Statics,
+        /// The crates of the workspace.
+        crates: Vec<String>,
+    },
+    /// What are these variables? One descriptor comes with it, as with [`Question::Values`].
+    Trees {
+        /// Spans of variables as [`Answer::Watched`] gave them.
+        variables: Vec<Span>,
+        /// Where they are in the memory.
+        layout: Layout,
+    },
     /// Where are these threads?
     Stacks {
         /// The threads.
@@ -52,6 +68,10 @@ pub enum Answer {
     Variables(Vec<Variable>),
     /// One for each variable that was asked for.
     Values(Vec<Change>),
+    /// The variables to be compared, by address.
+    Watched(Vec<Span>),
+    /// One for each variable that was asked for; `None` where it cannot be read.
+    Trees(Vec<Option<Tree>>),
     /// The frames of each thread, innermost first.
     Stacks(Vec<Vec<Frame>>),
     /// The report as text.
@@ -130,6 +150,15 @@ pub struct Change {
     pub before: Option<String>,
     /// After.
     pub after: Option<String>,
+}
+
+/// The value of a variable, to be compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tree {
+    /// Addresses in it are followed, or all alike.
+    pub value: Value,
+    /// It is read by its type; else it is a text of its bytes.
+    pub by_type: bool,
 }
 
 /// A thread that waits: where it stands, and a copy of its stack.

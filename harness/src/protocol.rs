@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::Span;
 use crate::{Levels, StartMethod, TestReport};
 
 /// Tells a process which part it plays. Never visible to a test body.
@@ -19,7 +20,7 @@ pub const MARK_VARIABLE: &str = "XPROC";
 pub const SETTINGS_VARIABLE: &str = "__XPROC_SETTINGS";
 
 /// Both sides must speak the same version; it changes with every change of these types.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// What `cargo-xproc` asks of the tests of a binary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,12 @@ pub struct Settings {
     pub cause_children: u32,
     /// The program that names what is found: `cargo-xproc`.
     pub analyser: Option<PathBuf>,
+    /// Whose statics and thread-locals are compared.
+    pub statics: Statics,
+    /// The crates of the workspace; empty where they are not known.
+    pub crates: Vec<String>,
+    /// Where these variables are; `None` where the binary has to ask for it.
+    pub watched: Option<Vec<Span>>,
     /// Tests that run: each name if the list is given, else all that the libtest arguments select.
     pub only: Option<Vec<String>>,
 }
@@ -62,6 +69,9 @@ impl Default for Settings {
             cause_time_ms: 10_000,
             cause_children: 200,
             analyser: None,
+            statics: Statics::default(),
+            crates: Vec::new(),
+            watched: None,
             only: None,
         }
     }
@@ -77,6 +87,19 @@ pub enum ChildExit {
     Immediate,
     /// `exit`: thread-local destructors and `atexit` handlers run.
     Exit,
+}
+
+/// Whose statics and thread-locals are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Statics {
+    /// Those of the workspace's own crates.
+    #[default]
+    Workspace,
+    /// Those of dependencies too.
+    All,
+    /// None are.
+    None,
 }
 
 /// A test, as the test list shows it.

@@ -7,7 +7,8 @@ use crate::support::{Fixture, table};
 
 fn difference(lint: &str, path: &str, values: &[(&str, &str)]) -> Difference {
     let values: BTreeMap<_, _> = values.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    Difference { lint: lint.to_owned(), level: "deny".to_owned(), path: path.to_owned(), values }
+    let (lint, level, path) = (lint.to_owned(), "deny".to_owned(), path.to_owned());
+    Difference { lint, level, path, values, note: None, file: None, line: None }
 }
 
 #[test]
@@ -19,7 +20,10 @@ fn the_global_and_the_argument_are_two_differences() {
         difference("result", "[3]", &[("fork", "1"), ("spawn", "0"), ("forkserver", "0")]),
         difference("argument", "a.c", &[("before", "3"), ("after", "0")]),
     ];
-    assert_eq!(test.differences, expected, "{run}");
+    let [result, argument, global] = &test.differences[..] else { panic!("other than three differences\n{run}") };
+    assert_eq!([result.clone(), Difference { note: None, ..argument.clone() }], expected, "{run}");
+    let global = (global.lint.as_str(), global.level.as_str(), global.path.as_str(), &global.values);
+    assert_eq!(global, ("static", "warn", "seed::TO_MOCK", &expected[0].values), "{run}");
     assert_eq!(test.outcomes["fork"]["value"], serde_json::json!([1, 2, 3, 1]), "{run}");
     assert_eq!(test.outcomes["spawn"]["value"], serde_json::json!([1, 2, 0, 0]), "{run}");
     assert_eq!(test.siblings["fork"].len(), 2, "{run}");

@@ -43,6 +43,9 @@ pub struct Difference {
     pub level: String,
     pub path: String,
     pub values: BTreeMap<String, String>,
+    pub note: Option<String>,
+    pub file: Option<String>,
+    pub line: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use gimli::{EndianSlice, LittleEndian};
 use object::read::elf::{ElfFile64, ProgramHeader};
-use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SymbolKind, elf};
+use object::{Object, ObjectSection, ObjectSymbol, ReadRef, SectionFlags, SymbolKind, elf};
 use xproc_harness::analysis::Storage;
 
 use super::debug_info::DebugInfo;
@@ -17,9 +17,9 @@ pub type Slice<'d> = EndianSlice<'d, LittleEndian>;
 const MAX_SECTIONS: usize = 1 << 16;
 const MAX_SYMBOLS: usize = 1 << 24;
 
-/// An executable or a library.
-pub struct Image<'d> {
-    file: ElfFile64<'d, object::LittleEndian>,
+/// An executable or a library: all of it, or read where that is needed, which does not tell its debug information.
+pub struct Image<'d, R: ReadRef<'d> = &'d [u8]> {
+    file: ElfFile64<'d, object::LittleEndian, R>,
     sections: OnceCell<Vec<Section<'d>>>,
     variables: OnceCell<Vec<Symbol<'d>>>,
     functions: OnceCell<Vec<Symbol<'d>>>,
@@ -51,8 +51,8 @@ impl Symbol<'_> {
     }
 }
 
-impl<'d> Image<'d> {
-    pub fn parse(data: &'d [u8]) -> Result<Image<'d>, String> {
+impl<'d, R: ReadRef<'d>> Image<'d, R> {
+    pub fn parse(data: R) -> Result<Image<'d, R>, String> {
         let file = ElfFile64::parse(data).map_err(|error| format!("not an executable that we can read: {error}"))?;
         Ok(Image {
             file,
@@ -88,12 +88,12 @@ impl<'d> Image<'d> {
                     SymbolKind::Tls => Storage::ThreadLocal,
                     _ => return None,
                 };
-                let symbol =
-                    Symbol { name: symbol.name().ok()?, storage, start: symbol.address(), length: symbol.size() };
-                let within = |section: &Section| {
-                    section.storage == storage && (section.start..section.end).contains(&symbol.start)
-                };
-                (symbol.length > 0 && sections.iter().any(within)).then_some(symbol)
+                let (start, length) = (symbol.address(), symbol.size());
+                let within =
+                    |section: &Section| section.storage == storage && (section.start..section.end).contains(&start);
+                // The names of most are never read.
+                let is_one = length > 0 && sections.iter().any(within);
+                is_one.then(|| Some(Symbol { name: symbol.name().ok()?, storage, start, length })).flatten()
             });
             let mut variables: Vec<_> = all.collect();
             variables.sort_by_key(|it| (it.storage, it.start, std::cmp::Reverse(it.length), it.name));
@@ -102,6 +102,44 @@ impl<'d> Image<'d> {
         })
     }
 
+    fn headers(
+        &self,
+    ) -> impl Iterator<Item = (elf::ProgramType, (u64, u64), &elf::ProgramHeader64<object::LittleEndian>)> {
+        self.file.elf_program_headers().iter().map(|header| {
+            let start = header.p_vaddr(object::LittleEndian);
+            let end = start.saturating_add(header.p_memsz(object::LittleEndian));
+            (header.p_type(object::LittleEndian), (start, end), header)
+        })
+    }
+
+    fn relro(&self) -> (u64, u64) {
+        self.headers().find(|(kind, ..)| *kind == elf::PT_GNU_RELRO).map_or((0, 0), |(_, range, _)| range)
+    }
+
+    fn tls_start(&self) -> u64 {
+        self.headers().find(|(kind, ..)| *kind == elf::PT_TLS).map_or(0, |(_, (start, _), _)| start)
+    }
+
+    /// What stands for sections where there are none.
+    fn segments(&self, relro: (u64, u64)) -> Vec<Section<'d>> {
+        let loaded = self.headers().filter(|(kind, (start, end), header)| {
+            let is_writable = header.p_flags(object::LittleEndian).0 & elf::PF_W.0 != 0;
+            *kind == elf::PT_LOAD && is_writable && !(relro.0 <= *start && *end <= relro.1)
+        });
+        let tls = self.headers().filter(|(kind, ..)| *kind == elf::PT_TLS);
+        let loaded = loaded.map(|(_, (start, end), _)| Section { name: "data", storage: Storage::Static, start, end });
+        loaded
+            .chain(tls.map(|(_, (start, end), _)| Section {
+                name: "tls",
+                storage: Storage::ThreadLocal,
+                start: 0,
+                end: end.saturating_sub(start),
+            }))
+            .collect()
+    }
+}
+
+impl<'d> Image<'d> {
     /// The symbols of functions, by address.
     pub fn functions(&self) -> &[Symbol<'d>] {
         self.functions.get_or_init(|| {
@@ -175,42 +213,6 @@ impl<'d> Image<'d> {
             Some(Ok(Cow::Borrowed(bytes))) => bytes,
             _ => &[],
         }
-    }
-
-    fn headers(
-        &self,
-    ) -> impl Iterator<Item = (elf::ProgramType, (u64, u64), &elf::ProgramHeader64<object::LittleEndian>)> {
-        self.file.elf_program_headers().iter().map(|header| {
-            let start = header.p_vaddr(object::LittleEndian);
-            let end = start.saturating_add(header.p_memsz(object::LittleEndian));
-            (header.p_type(object::LittleEndian), (start, end), header)
-        })
-    }
-
-    fn relro(&self) -> (u64, u64) {
-        self.headers().find(|(kind, ..)| *kind == elf::PT_GNU_RELRO).map_or((0, 0), |(_, range, _)| range)
-    }
-
-    fn tls_start(&self) -> u64 {
-        self.headers().find(|(kind, ..)| *kind == elf::PT_TLS).map_or(0, |(_, (start, _), _)| start)
-    }
-
-    /// What stands for sections where there are none.
-    fn segments(&self, relro: (u64, u64)) -> Vec<Section<'d>> {
-        let loaded = self.headers().filter(|(kind, (start, end), header)| {
-            let is_writable = header.p_flags(object::LittleEndian).0 & elf::PF_W.0 != 0;
-            *kind == elf::PT_LOAD && is_writable && !(relro.0 <= *start && *end <= relro.1)
-        });
-        let tls = self.headers().filter(|(kind, ..)| *kind == elf::PT_TLS);
-        let loaded = loaded.map(|(_, (start, end), _)| Section { name: "data", storage: Storage::Static, start, end });
-        loaded
-            .chain(tls.map(|(_, (start, end), _)| Section {
-                name: "tls",
-                storage: Storage::ThreadLocal,
-                start: 0,
-                end: end.saturating_sub(start),
-            }))
-            .collect()
     }
 }
 

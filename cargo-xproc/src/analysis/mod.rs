@@ -16,14 +16,17 @@ mod sources;
 mod stacks;
 mod std_types;
 mod text;
+mod trees;
 mod types;
 mod unwind;
 mod values;
 mod variables;
+mod watched;
 
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -34,9 +37,12 @@ use std::sync::Arc;
 
 use xproc_harness::analysis::{Answer, Question};
 
+pub use watched::in_file as watched;
+
 use conversation::Conversation;
 use image::Image;
 use memory::ProcessMemory;
+use types::Types;
 
 /// A larger executable is not read.
 const MAX_FILE: u64 = 4 << 30;
@@ -83,7 +89,7 @@ fn answer_all(conversation: &Conversation) -> io::Result<()> {
         };
         // It is kept until there is another.
         next = match &read {
-            Ok(data) => match Image::parse(data) {
+            Ok(data) => match Image::parse(data.as_slice()) {
                 Ok(image) => answer_of(&image, conversation)?,
                 Err(error) => refuse(conversation, error)?,
             },
@@ -96,23 +102,38 @@ fn answer_all(conversation: &Conversation) -> io::Result<()> {
 /// Answers the questions on one executable; returns the first that is not on it.
 fn answer_of(image: &Image, conversation: &Conversation) -> io::Result<Option<(Question, Vec<OwnedFd>)>> {
     conversation.answer(&Answer::Ready)?;
+    let types = OnceCell::new();
     loop {
         let Some((question, descriptors)) = conversation.question()? else { return Ok(None) };
         if question == Question::Image {
             return Ok(Some((question, descriptors)));
         }
         // What reads broken executables may have faults of its own.
-        let answer = catch_unwind(AssertUnwindSafe(|| answer_to(image, question, descriptors)));
+        let answer = catch_unwind(AssertUnwindSafe(|| answer_to(image, &types, question, descriptors)));
         conversation.answer(&answer.unwrap_or_else(|_| Answer::Failed("the executable is broken".to_owned())))?;
     }
 }
 
-fn answer_to(image: &Image, question: Question, descriptors: Vec<OwnedFd>) -> Answer {
+/// The types of an executable are kept from question to question.
+fn answer_to<'i, 'd>(
+    image: &'i Image<'d>,
+    types: &OnceCell<Option<Types<'i, 'd>>>,
+    question: Question,
+    descriptors: Vec<OwnedFd>,
+) -> Answer {
     match question {
         Question::Image => Answer::Ready,
         Question::Report(json) => report(&json),
         Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
         Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
+        Question::Watched { statics, crates } => Answer::Watched(watched::spans(image, statics, &crates)),
+        Question::Trees { variables, layout } => match descriptors.into_iter().next() {
+            Some(memory) => {
+                let types = types.get_or_init(|| image.debug_info().map(Types::new)).as_ref();
+                Answer::Trees(trees::of(image, types, &variables, &ProcessMemory(File::from(memory)), &layout))
+            }
+            None => Answer::Failed("a memory must come with the question".to_owned()),
+        },
         Question::Values { variables, before, after } => {
             let memories = <[OwnedFd; 2]>::try_from(descriptors).map(|it| it.map(|it| ProcessMemory(File::from(it))));
             let Ok([memory_before, memory_after]) = memories else {

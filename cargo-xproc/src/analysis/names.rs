@@ -41,6 +41,16 @@ pub fn first_crate(path: &str) -> &str {
     &path[..end]
 }
 
+/// Whether a crate is of the toolchain, or our own.
+pub fn is_of_toolchain(name: &str) -> bool {
+    is_of_std(name) || ["test", "xproc_harness", "xproc_shim"].contains(&name)
+}
+
+/// Whether a crate belongs to the standard library.
+pub fn is_of_std(name: &str) -> bool {
+    ["std", "core", "alloc", "std_detect", "panic_unwind", "compiler_builtins"].contains(&name)
+}
+
 /// A type without the paths of its parts and without parameters that nobody writes.
 pub fn short_type(name: &str) -> String {
     let mut short = String::new();

@@ -19,7 +19,7 @@ const MAX_LIBRARIES: usize = 64;
 /// The frames of each thread, innermost first.
 pub fn frames(executable: &Image, threads: &[ThreadDump], mappings: &[Mapping]) -> Vec<Vec<Frame>> {
     let files = libraries(mappings);
-    let images = files.iter().filter_map(|(path, data)| Some((*path, Image::parse(data).ok()?)));
+    let images = files.iter().filter_map(|(path, data)| Some((*path, Image::parse(data.as_slice()).ok()?)));
     let images: BTreeMap<&str, Image> = images.collect();
     let find = |pc: u64| {
         let mapping = mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&pc))?;

@@ -5,14 +5,16 @@ mod broken;
 mod holds;
 mod program;
 mod threads;
+mod trees;
 
 use std::time::Instant;
 
 use xproc_harness::analysis::{Bytes, Layout, Mapping, Span, Storage, ThreadDump};
+use xproc_harness::protocol::Statics;
 
 use super::image::Image;
 use super::memory::Memory;
-use super::{stacks, values, variables};
+use super::{stacks, values, variables, watched};
 
 fn everything() -> [Span; 2] {
     [Storage::Static, Storage::ThreadLocal].map(|storage| Span { storage, start: 0, length: 1 << 40 })
@@ -24,8 +26,11 @@ fn everything() -> [Span; 2] {
 fn show() {
     let path = std::env::var("XPROC_EXECUTABLE").expect("an executable");
     let begun = Instant::now();
+    let watched = watched::in_file(path.as_ref(), Statics::All, &[]).unwrap().unwrap_or_default();
+    eprintln!("{} variables to be compared: {:?}", watched.len(), begun.elapsed());
+    let begun = Instant::now();
     let data = std::fs::read(path).unwrap();
-    let image = Image::parse(&data).unwrap();
+    let image = Image::parse(data.as_slice()).unwrap();
     let spans = everything();
     let found = variables::within(&image, &spans);
     eprintln!("first question: {:?}", begun.elapsed());

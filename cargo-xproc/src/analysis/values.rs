@@ -89,7 +89,7 @@ fn untyped(span: &Span, before: (&dyn Memory, &Layout), after: (&dyn Memory, &La
     (before.as_deref().map(show), after.as_deref().map(show))
 }
 
-fn address(layout: &Layout, span: &Span) -> u64 {
+pub fn address(layout: &Layout, span: &Span) -> u64 {
     let start = match span.storage {
         Storage::Static => layout.bias,
         Storage::ThreadLocal => layout.thread_locals,

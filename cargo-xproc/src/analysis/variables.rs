@@ -77,7 +77,7 @@ fn describe(image: &Image, symbol: &Symbol) -> Option<Variable> {
 /// What a name alone tells.
 fn by_crate(symbol: &str, name: &str) -> Place {
     let origin = match names::first_crate(name) {
-        "std" | "core" | "alloc" | "std_detect" | "panic_unwind" | "compiler_builtins" => Origin::Std,
+        name if names::is_of_std(name) => Origin::Std,
         "test" => Origin::Harness,
         // A mangled name is of Rust.
         _ if symbol.starts_with("_ZN") || symbol.starts_with("_R") => Origin::Dependency,

@@ -90,7 +90,8 @@ pub fn nextest(
     command.arg("nextest").args(arguments);
     set(&mut command, &wrapper_environment(directory, surroundings, listener));
     // The analyser of test binaries that nextest starts.
-    let settings = Settings { analyser: std::env::current_exe().ok(), ..Settings::default() };
+    let settings =
+        Settings { analyser: std::env::current_exe().ok(), crates: surroundings.crates.clone(), ..Settings::default() };
     if let Ok(settings) = serde_json::to_string(&settings) {
         command.env(SETTINGS_VARIABLE, settings);
     }

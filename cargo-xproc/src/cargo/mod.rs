@@ -20,6 +20,8 @@ pub struct Surroundings {
     pub configuration: Configuration,
     /// Absolute.
     pub target_dir: PathBuf,
+    /// The names of the workspace's crates, as symbols have them.
+    pub crates: Vec<String>,
     /// What `rustc -vV` prints.
     pub rustc_version: String,
     /// The triple of this machine.
@@ -31,18 +33,18 @@ impl Surroundings {
     pub fn look(options: &CargoOptions) -> Result<Surroundings> {
         std::thread::scope(|scope| {
             let configuration = scope.spawn(|| Configuration::read(options));
-            let target_dir = scope.spawn(|| target_dir(options));
+            let workspace = scope.spawn(|| workspace(options));
             let early = rustc_version("rustc".into());
             let joined = |_| Error::fault("a thread that asks cargo panicked");
             let configuration = configuration.join().map_err(joined)?;
-            let target_dir = target_dir.join().map_err(joined)??;
+            let (target_dir, crates) = workspace.join().map_err(joined)??;
             let rustc_version = match configuration.rustc() {
                 Some(rustc) => rustc_version(rustc)?,
                 None => early?,
             };
             let host = rustc_version.lines().find_map(|line| line.strip_prefix("host: "));
             let host = host.ok_or_else(|| Error::fault("`rustc -vV` names no host, check the toolchain"))?.to_owned();
-            Ok(Surroundings { configuration, target_dir, rustc_version, host })
+            Ok(Surroundings { configuration, target_dir, crates, rustc_version, host })
         })
     }
 
@@ -73,11 +75,8 @@ fn triple(target: &str, host: &str) -> String {
     }
 }
 
-fn target_dir(options: &CargoOptions) -> Result<PathBuf> {
-    if let Some(given) = options.target_dir() {
-        return std::path::absolute(&given)
-            .context(|| format!("error finding the target directory `{}`", given.display()));
-    }
+/// The target directory, and the crates.
+fn workspace(options: &CargoOptions) -> Result<(PathBuf, Vec<String>)> {
     let mut command = Command::new(program());
     command.args(["metadata", "--no-deps", "--format-version", "1"]).args(options.for_metadata());
     let output = command
@@ -90,8 +89,26 @@ fn target_dir(options: &CargoOptions) -> Result<PathBuf> {
     }
     let metadata: Value =
         serde_json::from_slice(&output.stdout).context(|| "error reading what `cargo metadata` printed".to_owned())?;
-    let directory = metadata["target_directory"].as_str();
-    Ok(directory.ok_or_else(|| Error::fault("`cargo metadata` names no target directory"))?.into())
+    let directory = match options.target_dir() {
+        Some(given) => std::path::absolute(&given)
+            .context(|| format!("error finding the target directory `{}`", given.display()))?,
+        None => {
+            let directory = metadata["target_directory"].as_str();
+            directory.ok_or_else(|| Error::fault("`cargo metadata` names no target directory"))?.into()
+        }
+    };
+    Ok((directory, crates(&metadata)))
+}
+
+/// Of every target.
+fn crates(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let mut names: Vec<String> =
+        targets.filter_map(|target| Some(target["name"].as_str()?.replace('-', "_"))).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn rustc_version(rustc: OsString) -> Result<String> {

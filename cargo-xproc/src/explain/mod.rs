@@ -255,19 +255,28 @@ death, its nice value, scheduling, cpus, and how floating-point numbers round.",
     Explanation {
         name: "static",
         means: "\
-A static of the workspace's own crates has another value when the test ends.
-The name is reserved: nothing compares statics by themselves yet. One that makes
-a result differ is named as its cause.",
-        example: "static HITS: AtomicU32 = AtomicU32::new(0);   // fork 2, spawn 1",
-        fix: "Harmless where the value is only a cache. Else pass it to the child, or reset it
-there.",
+A static holds another value when the test ends: of the workspace's own crates,
+with `--statics all` of dependencies too. Values are compared by their types:
+pointers are followed, the order of a map and the keys of its hasher do not
+count. Without debug information the bytes are compared. What varies between two
+fresh processes, and what a second run in one process changes in the same way, as
+a counter, is no difference.",
+        example: "\
+static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
+// set by a setup: fork Some(Config { retries: 3 }), spawn None",
+        fix: "\
+Harmless where the value is only a cache. Else pass it to the child, or set it in
+a function that every process calls first. `--statics none` spares the look.",
     },
     Explanation {
         name: "thread-local",
         means: "\
-A thread-local of the workspace's own crates has another value when the test
-ends. The name is reserved: nothing compares thread-locals by themselves yet.",
-        example: "thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });",
+A thread-local holds another value when the test ends, in the thread of the test.
+A forked child inherits those of the thread that forked it; every other child
+begins with new ones. They are compared as `static` says.",
+        example: "\
+thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
+// set by a setup: fork 1, spawn 0",
         fix: "As for `static`. Remember that the child has only the thread that forked.",
     },
     Explanation {

@@ -122,7 +122,7 @@ impl Human {
 
     /// Of an outcome's kind only who differs is said, where all outcomes are shown below.
     fn difference(&self, difference: &Difference, endings_are_missing: bool) -> String {
-        let Difference { lint, level, path, values, note } = difference;
+        let Difference { lint, level, path, values, note, file, line } = difference;
         let (style, level) = match level {
             Level::Deny => (FAILED, ""),
             _ => (WARNED, " (warning)"),
@@ -138,12 +138,18 @@ impl Human {
             _ if who.len() < 2 => lint.summary().to_owned(),
             _ => differs(&who, is_kind),
         };
-        let place = match path.as_str() {
-            "" => String::new(),
-            _ if is_kind => String::new(),
-            path => format!(", at {}", cut_line(path, 200)),
+        let is_variable = matches!(lint, Lint::Static | Lint::ThreadLocal);
+        let (name, place) = match path.as_str() {
+            "" => (String::new(), String::new()),
+            _ if is_kind => (String::new(), String::new()),
+            path if is_variable => (format!(" `{}`", cut_line(path, 200)), String::new()),
+            path => (String::new(), format!(", at {}", cut_line(path, 200))),
         };
-        let mut text = format!("  {style}{lint}{style:#}{level}: {what}{place}\n");
+        let mut text = format!("  {style}{lint}{style:#}{name}{level}: {what}{place}\n");
+        if let Some(file) = file {
+            let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+            text += &format!("      at {}{line}\n", cut_line(file, 200));
+        }
         if !is_kind {
             text += &differing::render(values, 6, WIDTH);
         } else if endings_are_missing {

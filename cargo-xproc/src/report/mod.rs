@@ -51,6 +51,8 @@ pub struct Reporter {
     skipped: Vec<Skipped>,
     doctests: Vec<String>,
     since: Instant,
+    /// That statics of a binary are not compared.
+    told_of_statics: bool,
     /// Nobody reads stdout any more.
     is_closed: bool,
 }
@@ -65,6 +67,7 @@ impl Reporter {
             skipped: Vec::new(),
             doctests,
             since: Instant::now(),
+            told_of_statics: false,
             is_closed: false,
         }
     }
@@ -110,6 +113,13 @@ impl Reporter {
                     show(&(self.human.status_line(report) + &details));
                 }
             }
+        }
+    }
+
+    /// The statics of a binary cannot be compared. Said once.
+    pub fn not_compared(&mut self, reason: &str, binary: &Binary) {
+        if !std::mem::replace(&mut self.told_of_statics, true) {
+            warn(&format!("statics are not compared, `{}`: {reason}", binary.id()));
         }
     }
 

@@ -12,9 +12,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
-use xproc_harness::protocol::{FromBinary, PROTOCOL, TestEntry, ToBinary};
+use xproc_harness::analysis::Span;
+use xproc_harness::protocol::{FromBinary, PROTOCOL, Statics, TestEntry, ToBinary};
 use xproc_harness::{Outcome, RunReport, Settings, TestReport, Verdict};
 
+use crate::analysis;
 use crate::binary::Binary;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupts;
@@ -253,7 +255,8 @@ impl Run<'_> {
         remaining: &mut BTreeSet<String>,
         mut interrupted: Option<&mut BTreeSet<String>>,
     ) -> Result<(), Death> {
-        let settings = Settings { only: Some(remaining.iter().cloned().collect()), ..self.options.settings.clone() };
+        let only = Some(remaining.iter().cloned().collect());
+        let settings = Settings { only, watched: self.watched(binary), ..self.options.settings.clone() };
         // Where it has ended already, the events below say so.
         _ = process.send(&ToBinary::Run { settings });
         let mut running: BTreeMap<String, Instant> = BTreeMap::new();
@@ -321,6 +324,20 @@ impl Run<'_> {
             self.fault(&format!("`{}` {how}", binary.id()));
         }
         Err(Death { how: format!("{how} before it was done"), is_told: garbage.is_some() })
+    }
+
+    /// The variables of a binary that are compared.
+    fn watched(&mut self, binary: &Binary) -> Option<Vec<Span>> {
+        let Settings { statics, crates, .. } = &self.options.settings;
+        if *statics == Statics::None {
+            return None;
+        }
+        match analysis::watched(binary.path(), *statics, crates) {
+            Ok(Some(spans)) => return Some(spans),
+            Ok(None) => self.reporter.not_compared("it has no symbols, build it without `strip`", binary),
+            Err(error) => self.reporter.not_compared(&error, binary),
+        }
+        None
     }
 
     /// Ends a process, and all that it leaves behind.

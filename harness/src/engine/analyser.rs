@@ -12,10 +12,12 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::TestReport;
-use crate::analysis::{ANALYSER, Answer, Change, Frame, Layout, Question, Span, Variable, receive, send};
+use crate::analysis::{ANALYSER, Answer, Change, Frame, Layout, Question, Span, Tree, Variable, receive, send};
+use crate::protocol::Statics;
 
 use super::messages::{Standing, Waiting};
 use super::text;
+use super::watch::Kept;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,6 +51,24 @@ impl Analyser {
         let question = Question::Values { variables, before: waiting.clean, after: waiting.warm };
         self.ask(&question, &[clean.as_fd(), warm.as_fd()], |answer| match answer {
             Answer::Values(changes) => Ok(changes),
+            other => Err(other),
+        })
+    }
+
+    /// Where the variables are that are to be compared.
+    pub fn watched(&mut self, statics: Statics, crates: Vec<String>) -> Result<Vec<Span>, String> {
+        self.ask(&Question::Watched { statics, crates }, &[], |answer| match answer {
+            Answer::Watched(spans) => Ok(spans),
+            other => Err(other),
+        })
+    }
+
+    /// What variables are in a copy of a process.
+    pub fn trees(&mut self, variables: Vec<Span>, kept: &Kept) -> Result<Vec<Option<Tree>>, String> {
+        let memory = File::open(format!("/proc/{}/mem", kept.pid)).map_err(|error| error.to_string())?;
+        let question = Question::Trees { variables, layout: kept.layout };
+        self.ask(&question, &[memory.as_fd()], |answer| match answer {
+            Answer::Trees(trees) => Ok(trees),
             other => Err(other),
         })
     }

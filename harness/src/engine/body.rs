@@ -14,6 +14,7 @@ use crate::sys;
 use crate::value;
 
 use super::messages::{Bytes, ChildRecord, End};
+use super::watch::{self, Inspect};
 
 /// Runs the body on the calling thread, and looks at what it left. `arguments` are given where the body is an attached
 /// one.
@@ -22,6 +23,7 @@ pub fn run(
     arguments: Option<Box<dyn Arguments>>,
     method: Option<StartMethod>,
     looks: Looks,
+    inspect: Inspect,
 ) -> ChildRecord {
     observe::set_start_method(method);
     observe::take();
@@ -30,10 +32,12 @@ pub fn run(
         (None, _) | (_, None | Some(StartMethod::Fork)) => Vec::new(),
         (Some(arguments), _) => catch(|| arguments.debug()).unwrap_or_default(),
     };
+    let entry = watch::enter(inspect);
     let (since, busy_since) = (sys::clock::now_ns(), sys::clock::busy_ns());
     let end = catch(|| call(case, arguments)).unwrap_or_else(|panicked| panicked);
     let duration_us = (sys::clock::now_ns() - since) / 1000;
     let busy_us = sys::clock::busy_ns().saturating_sub(busy_since) / 1000;
+    let variables = watch::leave(inspect, entry);
     sys::end::flush_rust();
     observe::set_start_method(None);
     ChildRecord {
@@ -44,6 +48,7 @@ pub fn run(
         arguments: debug,
         ids: vec![std::process::id() as i32, sys::tree::thread_id()],
         state: look(looks),
+        variables,
     }
 }
 

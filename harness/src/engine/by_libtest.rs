@@ -26,6 +26,7 @@ use super::judge::{Alone, Serve, judge};
 use super::messages::{Bytes, End, Reply, Request, Session};
 use super::parent::Pipes;
 use super::server::{self, Client};
+use super::watch::{self, Inspect};
 use super::{body, child};
 
 /// What the generated `#[test]` calls.
@@ -86,9 +87,13 @@ fn compare(entry: &'static Entry) {
         panic!("the test `{name}` is not registered");
     };
     let mut server = InCleanProcess { name, open: None };
-    let analyser = Mutex::new(Analyser::new(analyser::installed(), |_| {}));
-    let mut report =
-        judge(index, &cases[index], &Settings::default(), &Alone::default(), &mut server, &analyser, &|| ());
+    let settings = Settings { analyser: analyser::installed(), ..Settings::default() };
+    // What only warns is not seen here.
+    if watch::is_denied(&settings.levels, cases[index].options.levels) {
+        watch::ask(&settings);
+    }
+    let analyser = Mutex::new(Analyser::new(settings.analyser.clone(), |_| {}));
+    let mut report = judge(index, &cases[index], &settings, &Alone::default(), &mut server, &analyser, &|| ());
     server.close();
     let fails = report.fails(&crate::Levels::default());
     if fails {
@@ -144,6 +149,9 @@ impl Serve for InCleanProcess {
         if request.session != Session::Continue {
             self.close();
         }
+        if request.session == Session::Close {
+            return Ok(Reply::default());
+        }
         let client = match &mut self.open {
             Some(client) => client,
             None => {
@@ -179,7 +187,7 @@ pub fn plain() {
 fn once(entry: &'static Entry) {
     let case = entry.case();
     let Body::Attached(attached) = &case.body else { return };
-    let record = body::run(&case, Some(attached.setup()), None, Looks::default());
+    let record = body::run(&case, Some(attached.setup()), None, Looks::default(), Inspect::Nothing);
     match record.end {
         End::Returned { error: None, value: Ok(_) } => {}
         End::Returned { error: Some(error), .. } => panic!("{error}"),

@@ -10,6 +10,7 @@ use crate::sys::region::Region;
 use crate::{StartMethod, value};
 
 use super::messages::{Bytes, ChildOrder, ChildRecord, End};
+use super::watch::{self, Inspect};
 use super::{affinity, body};
 
 /// What is asked of a child besides its body.
@@ -19,6 +20,8 @@ pub struct Orders {
     pub exit: ChildExit,
     /// What it looks at before.
     pub looks: Looks,
+    /// How it looks at variables.
+    pub inspect: Inspect,
 }
 
 /// What the body of a child is called with.
@@ -34,12 +37,12 @@ pub fn run(
     case: &TestCase,
     arguments: ChildArguments,
     method: StartMethod,
-    Orders { exit, looks }: Orders,
+    Orders { exit, looks, inspect }: Orders,
     region: &Region,
 ) -> ! {
     state::mark_captured();
     let record = match ready(case, arguments) {
-        Ok(arguments) => body::run(case, arguments, Some(method), looks),
+        Ok(arguments) => body::run(case, arguments, Some(method), looks, inspect),
         Err(end) => ChildRecord {
             end,
             duration_us: 0,
@@ -48,6 +51,7 @@ pub fn run(
             arguments: Vec::new(),
             ids: vec![std::process::id() as i32, sys::tree::thread_id()],
             state: None,
+            variables: None,
         },
     };
     report(region, record);
@@ -92,11 +96,12 @@ pub fn spawned(file: std::os::fd::OwnedFd, case: impl Fn(usize) -> Option<TestCa
     // It lives as long as the process.
     let case: &'static TestCase = Box::leak(Box::new(case));
     affinity::set_cpus(&order.cpus);
+    watch::begin(order.watched);
     body::note_panics();
     for preload in crate::registry::PRELOADS {
         preload();
     }
-    let orders = Orders { exit: order.exit, looks: order.looks };
+    let orders = Orders { exit: order.exit, looks: order.looks, inspect: order.inspect };
     run_on_thread(case, order.arguments, StartMethod::Spawn, orders, region)
 }
 
@@ -130,6 +135,7 @@ fn report(region: &Region, record: ChildRecord) {
         arguments: Vec::new(),
         ids: record.ids.clone(),
         state: None,
+        variables: None,
     };
     let written = match value::to_message(&record) {
         Ok(tokens) => region.append(&tokens),

@@ -228,6 +228,8 @@ mod tests {
             path: path.into(),
             values: std::collections::BTreeMap::new(),
             note: None,
+            file: None,
+            line: None,
         };
         Goal::of(&History { attempts: attempts.into(), ..History::default() }, &[difference], false)
     }

@@ -6,6 +6,7 @@ use crate::case::ShouldPanic;
 use super::facets::Facets;
 use super::messages::{End, RunRecord, SetupRecord, Step};
 use super::parent::STALL_FACTOR;
+use super::variables::Variables;
 
 /// What has been seen of a test so far.
 #[derive(Default)]
@@ -18,6 +19,8 @@ pub struct History {
     pub decoded: Option<Attempt>,
     /// The attempt alone passed, one with other tests beside it did not.
     pub differed_beside_others: bool,
+    /// What was left in variables, where that had to be read by type.
+    pub variables: Option<Variables>,
 }
 
 /// The runs of one parent and of its children, in the order in which they were run.

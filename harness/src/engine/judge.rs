@@ -11,15 +11,17 @@ use std::time::{Duration, Instant};
 use crate::case::TestCase;
 use crate::protocol::{ChildExit, Settings};
 use crate::state::Looks;
-use crate::{Levels, StartMethod, TestReport};
+use crate::{Level, Levels, Lint, StartMethod, TestReport};
 
 use super::analyser::Analyser;
 use super::goal::Goal;
 use super::history::{Attempt, History};
+use super::inspect::Subject;
 use super::messages::{End, Reply, Request, RunRecord, Step};
 use super::parent::{Patience, STALL_FACTOR, lost};
 use super::search::{Experiment, search};
-use super::{evidence, report, verdict};
+use super::watch::{self, Inspect};
+use super::{evidence, report, variables, verdict};
 
 /// What is in force for one test: the attribute over the settings of the run.
 pub struct Terms {
@@ -69,13 +71,20 @@ impl Terms {
         case.options.exit.unwrap_or(self.settings.child_exit)
     }
 
+    /// How the variables that are watched are looked at.
+    fn inspect(&self) -> Inspect {
+        let looked_at = |lint: Lint| self.levels.get(lint) > Level::Allow;
+        let is_any = watch::spans().iter().any(|span| looked_at(variables::lint(span.storage)));
+        if is_any { Inspect::Digest } else { Inspect::Nothing }
+    }
+
     /// What the search for a cause may cost.
     pub fn budget(&self) -> (Duration, u32) {
         (Duration::from_millis(self.settings.cause_time_ms), self.settings.cause_children)
     }
 
     /// The steps of an attempt. Forked children come in pairs: what siblings share shows in the second only.
-    fn steps(&self, reversed: bool) -> Vec<Step> {
+    pub fn steps(&self, reversed: bool) -> Vec<Step> {
         let mut children = Vec::new();
         for method in &self.methods {
             children.push(Step::Child(*method));
@@ -106,10 +115,10 @@ pub fn judge(
     settings: &Settings,
     alone: &Alone,
     server: &mut impl Serve,
-    analyser: &Mutex<Analyser>,
+    shared_analyser: &Mutex<Analyser>,
     searching: &dyn Fn(),
 ) -> TestReport {
-    let analyser = || analyser.lock().unwrap_or_else(PoisonError::into_inner);
+    let analyser = || shared_analyser.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
     let terms = Terms::of(case, settings);
     let mut patience = Patience { timeout: terms.timeout, stall: Some(STALL) };
@@ -129,7 +138,17 @@ pub fn judge(
     let had_company = beside_others.had_company();
     drop(beside_others);
     let mut history = History { attempts: vec![first], ..History::default() };
+    let leaves_the_same = |history: &History| variables::agree(history.first(), watch::spans(), &terms.levels);
     if verdict::passes(history.first(), case, &terms) {
+        if !leaves_the_same(&history) {
+            let subject = Subject { index, case, terms: &terms, patience };
+            let beside_others = alone.beside_others();
+            let alone = || {
+                drop(beside_others);
+                alone.alone()
+            };
+            subject.read_variables(&mut history, server, shared_analyser, alone);
+        }
         return report::of_test(case, &history, verdict::conclude(&history, case, &terms), began.elapsed());
     }
     patience = less_patience(history.first(), patience);
@@ -171,6 +190,10 @@ pub fn judge(
             }
             history.decoded = Some(attempt(steps, patience));
         }
+    }
+    if !setup_failed && !leaves_the_same(&history) {
+        let subject = Subject { index, case, terms: &terms, patience };
+        subject.read_variables(&mut history, server, shared_analyser, || ());
     }
     let mut judgement = verdict::conclude(&history, case, &terms);
     let (mut parent, mut by_destructor) = (None, false);
@@ -279,7 +302,8 @@ fn attempt(
     while !left.is_empty() {
         let looks = Looks::of(&terms.levels);
         let steps = left.clone();
-        let request = Request { steps, looks, looks_in_parent, ..terms.request(index, case, patience) };
+        let inspect = terms.inspect();
+        let request = Request { steps, looks, looks_in_parent, inspect, ..terms.request(index, case, patience) };
         let reply = server
             .serve(&request)
             .unwrap_or_else(|error| Reply { runs: vec![server_lost(left[0], &error)], ..Reply::default() });

@@ -11,6 +11,8 @@ use crate::codec::CodecError;
 use crate::protocol::ChildExit;
 use crate::state::{Change, Looks};
 
+use super::watch::{Inspect, Left};
+
 /// One thing that a parent does, in the order it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Step {
@@ -54,6 +56,10 @@ pub struct Request {
     pub looks: Looks,
     /// The same in the parent, after its setup too. Its state is not compared, but explains.
     pub looks_in_parent: Looks,
+    /// How the variables that are watched are looked at.
+    pub inspect: Inspect,
+    /// Those variables, for a fork server that does not have them from the process that forked it.
+    pub watched: Option<Vec<Span>>,
     /// What becomes of the parent afterwards.
     pub session: Session,
     /// For the steps [`Step::PutBack`].
@@ -70,6 +76,8 @@ pub enum Session {
     Open,
     /// It is the one that waits.
     Continue,
+    /// There is nothing to run: one that waits is ended.
+    Close,
 }
 
 /// From a fork server to the runner.
@@ -161,6 +169,8 @@ pub struct RunRecord {
     /// The state of the process after it: the tokens of a [`State`](crate::state::State). Handed on as they are, and
     /// read only where they differ.
     pub state: Option<Bytes>,
+    /// What it left in the variables that are watched; `None` where nothing looked.
+    pub variables: Option<Left>,
 }
 
 /// What a child itself reports of its run.
@@ -180,6 +190,8 @@ pub struct ChildRecord {
     pub ids: Vec<i32>,
     /// See [`RunRecord::state`].
     pub state: Option<Bytes>,
+    /// See [`RunRecord::variables`].
+    pub variables: Option<Left>,
 }
 
 /// What a child made by exec is told.
@@ -193,6 +205,10 @@ pub struct ChildOrder {
     pub exit: ChildExit,
     /// As in [`Request`].
     pub looks: Looks,
+    /// As in [`Request`].
+    pub inspect: Inspect,
+    /// As in [`Request`].
+    pub watched: Vec<Span>,
     /// The arguments; `None` where the body has none.
     pub arguments: Option<Bytes>,
     /// The cpus that it may run on; empty where it keeps those that it has inherited.

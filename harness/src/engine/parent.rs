@@ -33,6 +33,7 @@ use super::messages::{
     Waiting,
 };
 use super::supervise::{Cut, Ended, Policy, Watched, supervise};
+use super::watch::{self, Inspect};
 
 /// What a parent asks of its fork server.
 pub mod ask {
@@ -236,7 +237,9 @@ impl Parent<'_> {
             _ => arguments.take(),
         };
         let (case, looks) = (self.case, self.request.looks_in_parent);
-        let record = self.in_body(|| body::run(case, arguments, None, looks));
+        // Of this process only copies are of use: its variables are not compared with those of children.
+        let inspect = if self.request.inspect == Inspect::Copies { Inspect::Copies } else { Inspect::Nothing };
+        let record = self.in_body(|| body::run(case, arguments, None, looks, inspect));
         self.slowest_here = self.slowest_here.max(Some(record.duration_us));
         // Threads that go on may write at any time; without one, nothing can come after the body's own end.
         if sys::tree::thread_count().is_none_or(|count| count > 2) {
@@ -276,7 +279,7 @@ impl Parent<'_> {
                     Step::ForkDecoded => ChildArguments::Encoded(self.encoded.take()),
                     _ => ChildArguments::Inherited(arguments.take()),
                 };
-                let orders = Orders { exit: self.request.child_exit, looks };
+                let orders = Orders { exit: self.request.child_exit, looks, inspect: self.request.inspect };
                 child::run(self.case, arguments, StartMethod::Fork, orders, &region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
@@ -295,6 +298,8 @@ impl Parent<'_> {
                 name: self.request.name.clone(),
                 exit: self.request.child_exit,
                 looks: self.request.looks,
+                inspect: self.request.inspect,
+                watched: watch::spans_for(self.request.inspect),
                 cpus: self.affinity.map(|affinity| affinity.own_cpus()).unwrap_or_default(),
                 arguments: self.encoded.clone(),
             };
@@ -546,6 +551,7 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
         arguments: Vec::new(),
         ids: unreported_ids(pid),
         state: None,
+        variables: None,
     });
     if let Some(end) = end {
         record.end = end;
@@ -554,8 +560,8 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
 }
 
 fn complete(step: Step, record: ChildRecord, stdout: Captured, stderr: Captured) -> RunRecord {
-    let ChildRecord { end, duration_us, busy_us, observed, arguments, ids, state } = record;
-    RunRecord { step, end, duration_us, busy_us, stdout, stderr, observed, arguments, ids, state }
+    let ChildRecord { end, duration_us, busy_us, observed, arguments, ids, state, variables } = record;
+    RunRecord { step, end, duration_us, busy_us, stdout, stderr, observed, arguments, ids, state, variables }
 }
 
 /// Of a process that could not tell the number of its body's thread, which was made soon after it.
@@ -576,6 +582,7 @@ pub fn lost(step: Step, reason: String) -> RunRecord {
         arguments: Vec::new(),
         ids: Vec::new(),
         state: None,
+        variables: None,
     }
 }
 

@@ -22,6 +22,7 @@ use super::judge::{Alone, judge};
 use super::report;
 use super::selection::Selection;
 use super::servers::Servers;
+use super::watch;
 
 /// The main function of a test binary that nobody listens to: libtest's output and exit status.
 pub fn standalone(cases: &'static [TestCase]) -> ! {
@@ -36,6 +37,10 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     }
     let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
     let threads = threads(&selection.arguments, &settings);
+    // What only warns is not seen here.
+    if chosen.iter().any(|index| watch::is_denied(&settings.levels, cases[*index].options.levels)) {
+        watch::ask(&settings);
+    }
     let servers = Arc::new(start_servers(chosen.len().min(threads), cases, &[]));
     let run = Run {
         cases,
@@ -76,7 +81,8 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
         process::exit(FAULT);
     }
     let first = messages.next().and_then(Result::ok).and_then(|line| serde_json::from_str(&line).ok());
-    let Some(ToBinary::Run { settings }) = first else { process::exit(0) };
+    let Some(ToBinary::Run { mut settings }) = first else { process::exit(0) };
+    watch::begin(settings.watched.take().unwrap_or_default());
 
     let only: Option<HashSet<&str>> = settings.only.as_ref().map(|only| only.iter().map(String::as_str).collect());
     let chosen: Vec<usize> = (0..cases.len())

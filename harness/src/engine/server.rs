@@ -32,6 +32,7 @@ use super::child::{self, Orders};
 use super::messages::{Captured, End, ParentRecord, Reply, Request, RunRecord, Session, SetupRecord, Step, Waiting};
 use super::parent::{self, CHILD_CAPACITY, Patience, Pipes, ask, lost, nonce, supervise_child};
 use super::supervise::{Cut, Ended, Policy, Watched, supervise};
+use super::watch;
 
 /// Bytes that the reports of a parent may have.
 const PARENT_CAPACITY: usize = 96 << 20;
@@ -45,6 +46,8 @@ pub struct Client {
     socket: UnixStream,
     /// The server's process.
     pub pid: Pid,
+    /// It knows which variables are watched.
+    knows_watched: bool,
 }
 
 impl Client {
@@ -53,7 +56,7 @@ impl Client {
     pub fn fork(cases: &'static [TestCase], private: &[RawFd], affinity: Option<Affinity>) -> nix::Result<Client> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
         match fork()? {
-            Fork::Parent { child } => Ok(Client { socket: ours.into(), pid: child }),
+            Fork::Parent { child } => Ok(Client { socket: ours.into(), pid: child, knows_watched: true }),
             Fork::Child => {
                 drop(ours);
                 for fd in private {
@@ -69,12 +72,12 @@ impl Client {
     pub fn execute() -> nix::Result<Client> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
         let pid = sys::exec::again("server", &theirs, [None; 3])?;
-        Ok(Client { socket: ours.into(), pid })
+        Ok(Client { socket: ours.into(), pid, knows_watched: false })
     }
 
     /// Of a server that was started otherwise.
     pub fn over(socket: OwnedFd, pid: Pid) -> Client {
-        Client { socket: socket.into(), pid }
+        Client { socket: socket.into(), pid, knows_watched: false }
     }
 
     /// The descriptor of the client's side.
@@ -89,7 +92,12 @@ impl Client {
 
     /// Has the steps run. An error means that the server is gone, and the test's result with it.
     pub fn run(&mut self, request: &Request) -> std::io::Result<Reply> {
-        send(&self.socket, request, &[])?;
+        if std::mem::replace(&mut self.knows_watched, true) {
+            send(&self.socket, request, &[])?;
+        } else {
+            let watched = Some(watch::spans_for(request.inspect));
+            send(&self.socket, &Request { watched, ..request.clone() }, &[])?;
+        }
         let (reply, _) = receive(&self.socket)?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
         Ok(reply)
     }
@@ -166,6 +174,12 @@ impl Server {
 
     fn run(&mut self, request: Request, cases: &'static [TestCase]) -> Done {
         let failed = |reason: &str| Done::Replied(failed(&request, reason));
+        if let Some(watched) = &request.watched {
+            watch::begin(watched.clone());
+        }
+        if request.session == Session::Close {
+            return Done::Replied(Reply::default());
+        }
         if request.session == Session::Continue {
             return failed("the parent is gone");
         }
@@ -373,7 +387,8 @@ impl ParentPolicy<'_> {
                 }
                 close(watched);
                 pipes.enter();
-                let orders = Orders { exit: self.request.child_exit, looks: self.request.looks };
+                let Request { child_exit: exit, looks, inspect, .. } = self.request;
+                let orders = Orders { exit, looks, inspect };
                 child::run_on_thread(self.case, arguments, StartMethod::ForkServer, orders, region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),

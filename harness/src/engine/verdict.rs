@@ -11,7 +11,7 @@ use super::facets::{Facets, Kind};
 use super::history::{Attempt, History, Place};
 use super::judge::Terms;
 use super::messages::{SetupRecord, Step};
-use super::states;
+use super::{states, variables};
 
 /// What is said of a test.
 pub struct Judgement {
@@ -138,12 +138,17 @@ impl Findings<'_> {
             return Verdict::Flaky;
         }
         self.arguments();
-        if !self.ends() {
+        let ends_differ = self.ends();
+        if !ends_differ {
             self.values();
         }
         self.text(Lint::Stdout, |facets| &facets.stdout);
         self.text(Lint::Stderr, |facets| &facets.stderr);
         self.states();
+        // Where runs end differently, they leave different values for that reason.
+        if !ends_differ {
+            self.variables();
+        }
         self.explain_by_argument();
         self.differences.retain(|difference| difference.level > Level::Allow);
         self.differences.sort_by_key(|difference| difference.lint);
@@ -345,6 +350,34 @@ impl Findings<'_> {
         }
     }
 
+    /// What was left in statics and thread-locals.
+    fn variables(&mut self) {
+        let Some(read) = &self.history.variables else { return };
+        for found in variables::differences(read, &self.compared_places()) {
+            let note = self.about_variable(&found);
+            let values = self.by_label(found.values);
+            let level = self.terms.levels.get(found.lint);
+            let (file, line) = (found.file, found.line);
+            self.differences.push(Difference { lint: found.lint, level, path: found.path, values, note, file, line });
+        }
+    }
+
+    /// Where a difference of a variable comes from.
+    fn about_variable(&self, found: &variables::Found) -> Option<String> {
+        let entry = self.by_label(found.entry.clone());
+        let mut notes = Vec::new();
+        if !found.by_type {
+            notes.push("no debug information tells its type: its bytes are compared".to_owned());
+        }
+        if entry == self.by_label(found.values.clone()) {
+            let whose = if self.case.has_setup() { "setup" } else { "own run of the body" };
+            notes.push(format!("it was so when the body began: a forked child inherits it from the parent's {whose}"));
+        } else if !entry.is_empty() {
+            notes.push(format!("when the body began: {}", in_words(&entry)));
+        }
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
     /// Compares one text of each run. Whether a difference was found.
     fn whole(&mut self, path: &str, lint: Lint, places: &[Place], of: impl Fn(&Facets) -> String) -> bool {
         let first: Vec<(Place, String)> =
@@ -515,7 +548,7 @@ impl Findings<'_> {
 
     fn add(&mut self, lint: Lint, path: String, values: BTreeMap<String, String>, note: Option<String>) {
         let level = self.terms.levels.get(lint);
-        self.differences.push(Difference { lint, level, path, values, note });
+        self.differences.push(Difference { lint, level, path, values, note, file: None, line: None });
     }
 
     fn name(&self, place: Place) -> String {
@@ -524,6 +557,29 @@ impl Findings<'_> {
             1 => place.label().to_owned(),
             _ => format!("{} {}", place.label(), place.index + 1),
         }
+    }
+}
+
+/// `1` in fork, `0` in spawn and forkserver: each value with the places that have it.
+fn in_words(values: &BTreeMap<String, String>) -> String {
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for (place, value) in values {
+        let value = format!("`{}`", cut(value));
+        match groups.iter_mut().find(|(other, _)| *other == value) {
+            Some((_, places)) => places.push(place),
+            None => groups.push((value, vec![place])),
+        }
+    }
+    let groups: Vec<String> =
+        groups.into_iter().map(|(value, places)| format!("{value} in {}", places.join(" and "))).collect();
+    groups.join(", ")
+}
+
+/// What a sentence has room for.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

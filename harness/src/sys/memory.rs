@@ -1,9 +1,12 @@
 //! The executable's writable memory: its statics, and the thread-locals of the calling thread. They are copied while
 //! they are clean, compared later, and put back in a forked child to see what that changes.
 
+use std::io::IoSliceMut;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use nix::libc;
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 
 use crate::analysis::{Layout, Span, Storage};
 
@@ -99,7 +102,47 @@ pub fn layout() -> Layout {
     Layout { bias: headers.bias, thread_locals: headers.thread_locals().map_or(0, |(address, ..)| address) }
 }
 
+/// The bytes of each span in this process and thread; none of one that is not in the executable's memory.
+pub fn copies(spans: &[Span]) -> Vec<Vec<u8>> {
+    let segments = segments();
+    let copy = |span: &Span| {
+        let within = |segment: &&Segment| segment.storage == span.storage && segment.contains(span);
+        let segment = segments.iter().find(within)?;
+        Some(segment.read((span.start - segment.start) as usize, span.length as usize))
+    };
+    spans.iter().map(|span| copy(span).unwrap_or_default()).collect()
+}
+
+/// As [`copies`], with thread-locals as they are when a thread begins.
+pub fn initial(spans: &[Span]) -> Vec<Vec<u8>> {
+    let template = Headers::of_this_program().template();
+    let begins = |span: &Span, now: Vec<u8>| match (span.storage, span.start as usize) {
+        (Storage::ThreadLocal, start) => template.get(start..start + now.len()).map(<[u8]>::to_vec).unwrap_or(now),
+        _ => now,
+    };
+    spans.iter().zip(copies(spans)).map(|(span, now)| begins(span, now)).collect()
+}
+
+/// The place of an address within the executable, where it is one of those.
+pub fn within_image(address: u64) -> Option<u64> {
+    static IMAGE: OnceLock<(u64, u64)> = OnceLock::new();
+    let (start, end) = *IMAGE.get_or_init(|| Headers::of_this_program().image());
+    (start..end).contains(&address).then(|| address - start)
+}
+
+/// Fills `bytes` with what is at any address of this process; `false` where that cannot be read.
+pub fn peek(address: u64, bytes: &mut [u8]) -> bool {
+    let there = [RemoteIoVec { base: address as usize, len: bytes.len() }];
+    let length = bytes.len();
+    process_vm_readv(nix::unistd::getpid(), &mut [IoSliceMut::new(bytes)], &there) == Ok(length)
+}
+
 impl Segment {
+    fn contains(&self, span: &Span) -> bool {
+        let end = span.start.checked_add(span.length);
+        self.start <= span.start && end.is_some_and(|end| end <= self.start + self.length as u64)
+    }
+
     fn read(&self, from: usize, length: usize) -> Vec<u8> {
         assert!(from + length <= self.length, "read beyond the segment");
         let mut bytes = vec![0; length];
@@ -168,6 +211,27 @@ impl Headers {
 
     fn find(&self, kind: u32) -> Option<&'static libc::Elf64_Phdr> {
         self.entries.iter().find(|header| header.p_type == kind)
+    }
+
+    /// The addresses at which the executable is, first and last.
+    fn image(&self) -> (u64, u64) {
+        let loaded = || self.entries.iter().filter(|header| header.p_type == libc::PT_LOAD);
+        let start = loaded().map(|header| header.p_vaddr).min().unwrap_or(0);
+        let end = loaded().map(|header| header.p_vaddr + header.p_memsz).max().unwrap_or(0);
+        (start + self.bias, end + self.bias)
+    }
+
+    /// The thread-locals of a thread that begins.
+    fn template(&self) -> Vec<u8> {
+        let Some(header) = self.find(libc::PT_TLS) else { return Vec::new() };
+        let mut bytes = vec![0; header.p_memsz as usize];
+        let length = (header.p_filesz as usize).min(bytes.len());
+        if let Some(start) = NonNull::new((header.p_vaddr + self.bias) as *mut u8) {
+            // SAFETY: the program's headers say that so many bytes of the file are mapped readable there, never to be
+            // unmapped; nothing writes to them once the program is relocated; and `bytes` is at least as long.
+            unsafe { std::ptr::copy_nonoverlapping(start.as_ptr(), bytes.as_mut_ptr(), length) };
+        }
+        bytes
     }
 
     /// The address and the size of the calling thread's block. An executable's is at a fixed distance from the thread

@@ -25,7 +25,7 @@ const MAX_SHOWN_BYTES: usize = 32 << 20;
 const KEY_CHARS: usize = 60;
 
 /// What stands for an element that a value does not have.
-const MISSING: &str = "<missing>";
+pub const MISSING: &str = "<missing>";
 
 /// One place where values differ.
 #[derive(Clone, Debug, PartialEq, Eq)]

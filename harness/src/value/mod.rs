@@ -31,7 +31,7 @@ mod round_trips;
 
 pub use de::from_tokens;
 pub use debug_text::parse_debug;
-pub use diff::{PathDifference, diff};
+pub use diff::{MISSING, PathDifference, diff};
 pub use error::ValueError;
 pub use ser::{to_message, to_tokens};
 pub use token::{MAX_BYTES, MAX_DEPTH, MAX_TOKENS};

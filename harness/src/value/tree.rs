@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use super::ValueError;
 use super::token::{MAX_DEPTH, MAX_TOKENS, Reader, Token};
 
@@ -17,7 +19,9 @@ pub fn tree(bytes: &[u8]) -> Result<Value, ValueError> {
 ///
 /// Two values are equal if nothing tells them apart: NaN equals NaN, `0.0` does not equal `-0.0`, integers are equal
 /// whatever their width, and the order of map entries and set elements does not count.
-#[derive(Clone, Debug)]
+///
+/// To serde it is this enum, and not the value that it stands for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Value {
     /// `()`
     Unit,

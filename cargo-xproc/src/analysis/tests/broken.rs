@@ -61,7 +61,7 @@ pub struct Config { pub name: &'static str, pub next: Option<&'static Config>, p
     let compiled = rustc.current_dir(directory.path()).output().unwrap();
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
     let data = fs::read(directory.path().join("small")).unwrap();
-    let image = Image::parse(&data).unwrap();
+    let image = Image::parse(data.as_slice()).unwrap();
     let names: Vec<_> = variables::within(&image, &everything()).into_iter().map(|it| it.name).collect();
     assert!(names.contains(&"CONFIG".to_owned()), "{names:?}");
     let mut state = 1;

@@ -112,7 +112,7 @@ fn texts(program: &Program, image: &Image) -> BTreeMap<String, String> {
 fn values_are_shown_by_type() {
     let program = Program::start(HOLDS, &["-g"]);
     let data = program.data();
-    let image = Image::parse(&data).unwrap();
+    let image = Image::parse(data.as_slice()).unwrap();
     let texts = texts(&program, &image);
     let tree: Vec<String> = (0..20).map(|number| format!("{number}: \"{number}\"")).collect();
     let expected = [
@@ -182,7 +182,7 @@ fn main() {
 fn types_of_well_known_crates_are_their_content() {
     let program = Program::start(LIKE_PARKING_LOT, &["-g", "--crate-name", "lock_api", "-Awarnings"]);
     let data = program.data();
-    let image = Image::parse(&data).unwrap();
+    let image = Image::parse(data.as_slice()).unwrap();
     let texts = texts(&program, &image);
     assert_eq!(texts["lock_api::FREE"], "[7, 2]");
     assert_eq!(texts["lock_api::HELD"], "locked(Some(4))");
@@ -196,7 +196,7 @@ fn types_of_well_known_crates_are_their_content() {
 fn bytes_are_shown_where_there_is_no_debug_information() {
     let program = Program::start(HOLDS, &["-Cstrip=debuginfo"]);
     let data = program.data();
-    let image = Image::parse(&data).unwrap();
+    let image = Image::parse(data.as_slice()).unwrap();
     let texts = texts(&program, &image);
     assert_eq!(texts["program::NUMBER"], "4 bytes: f9 ff ff ff");
     assert_eq!(texts["program::K"], "8 bytes: 04 00 00 00 00 00 00 00");
@@ -211,7 +211,7 @@ fn bytes_are_shown_where_there_is_no_debug_information() {
 fn stripped_executables_have_addresses() {
     let program = Program::start(HOLDS, &["-Cstrip=symbols"]);
     let data = program.data();
-    let image = Image::parse(&data).unwrap();
+    let image = Image::parse(data.as_slice()).unwrap();
     let data_section = image.sections().iter().find(|it| it.name == ".data").unwrap();
     let span = |start, length| Span { storage: Storage::Static, start: data_section.start + start, length };
     let found = variables::within(&image, &[span(32, 2), span(40, 1), span(80, 1)]);
@@ -224,7 +224,7 @@ fn stripped_executables_have_addresses() {
 fn variables_have_their_source() {
     let program = Program::start(HOLDS, &["-g"]);
     let data = program.data();
-    let image = Image::parse(&data).unwrap();
+    let image = Image::parse(data.as_slice()).unwrap();
     let found = variables::within(&image, &everything());
     let get = |name: &str| found.iter().find(|it| it.name == name).unwrap();
     let pool = get("program::worker::POOL");

@@ -39,7 +39,7 @@ fn names(frames: &[Frame]) -> Vec<&str> {
 fn check_stacks(flags: &[&str]) {
     let program = Program::start(WAITING, flags);
     let data = program.data();
-    let image = Image::parse(&data).unwrap();
+    let image = Image::parse(data.as_slice()).unwrap();
     let threads = ["waits", "condition", "program"].map(|name| program.thread(name));
     let all = stacks::frames(&image, &threads, &program.mappings());
     let shown = |frame: &Frame| format!("{} {:?} {:?}", frame.function, frame.file, frame.line);
