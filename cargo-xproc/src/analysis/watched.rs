@@ -65,11 +65,11 @@ mod tests {
         for (symbol, workspace, all) in [
             ("_ZN4mine1a6STATIC17h0123456789abcdefE", true, true),
             ("_RNvCsd2pkCS1BQMS_4mine6STATIC", true, true),
-            ("_ZN43_$LT$mine..S$u20$as$u20$core..fmt..Display$GT$3fmt9DISPLAYED17hfd3d219ab8916355E", true, true),
+            ("_ZN46_$LT$mine..S$u20$as$u20$core..fmt..Display$GT$3fmt9DISPLAYED17hfd3d219ab8916355E", true, true),
             ("_ZN5other6STATIC17h0123456789abcdefE", false, true),
             ("_ZN3std6STATIC17h0123456789abcdefE", false, false),
             ("_ZN13xproc_harness6STATIC17h0123456789abcdefE", false, false),
-            ("_ZN4mine1_1_5ENTRY17h0123456789abcdefE", false, false),
+            ("_ZN4mine1_5ENTRY17h0123456789abcdefE", false, false),
             ("a_static_of_c", false, false),
             ("", false, false),
         ] {

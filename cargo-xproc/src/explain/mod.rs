@@ -259,8 +259,8 @@ A static holds another value when the test ends: of the workspace's own crates,
 with `--statics all` of dependencies too. Values are compared by their types:
 pointers are followed, the order of a map and the keys of its hasher do not
 count. Without debug information the bytes are compared. What varies between two
-fresh processes, and what a second run in one process changes in the same way, as
-a counter, is no difference.",
+fresh processes, and what a second run in one process changes in the same way,
+as a counter, is no difference.",
         example: "\
 static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
 // set by a setup: fork Some(Config { retries: 3 }), spawn None",

@@ -147,7 +147,7 @@ mod tests {
             }
             fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
                 for (at, byte) in bytes.iter_mut().enumerate() {
-                    *byte = (address + at as u64 >> (8 * (at % 4))) as u8;
+                    *byte = ((address + at as u64) >> (8 * (at % 4))) as u8;
                 }
                 true
             }

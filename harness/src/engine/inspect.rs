@@ -39,7 +39,8 @@ impl Subject<'_> {
         let spans = differing(history.first(), watch::spans(), &self.terms.levels);
         let Some(variables) = named(&spans, &mut lock(analyser)) else { return };
         let places: Vec<Place> = history.places().into_iter().filter(|place| place.method.is_some()).collect();
-        let mut read = Variables { variables, attempts: Vec::new(), twice: None };
+        let parent_is_fresh = self.terms.warm && !self.case.has_setup();
+        let mut read = Variables { variables, attempts: Vec::new(), parent_is_fresh, twice: None };
         let mut run = |steps, variables: &[Variable]| self.run(steps, variables, server, analyser);
         read.attempts.push(run(self.terms.steps(false), &read.variables));
         let mut _alone = None;

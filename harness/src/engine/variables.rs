@@ -1,14 +1,16 @@
 //! What runs left in statics and thread-locals: where it differs between start methods. Pure.
 //!
 //! The digests of one attempt tell cheaply that nothing differs. Else the values are read by type, in attempts of
-//! their own, and three of their differences are none: what varies between two fresh processes, what changes when the
-//! children change their order, and what changes in the same way when the body runs twice in one process.
+//! their own, and four of their differences are none: what varies between two fresh processes, what changes when the
+//! children change their order, what changes in the same way when the body runs twice in one process, and what the
+//! parent's own first run has otherwise than every fresh process, since that is not inherited either: where types are
+//! not known, it is what was on the stack where a value has padding.
 
 use std::collections::BTreeSet;
 
 use crate::analysis::{Span, Storage, Tree, Variable};
 use crate::value::{self, MISSING, PathDifference, Value};
-use crate::{Level, Levels, Lint};
+use crate::{Level, Levels, Lint, StartMethod};
 
 use super::history::{Attempt, Place};
 
@@ -18,6 +20,8 @@ pub struct Variables {
     pub variables: Vec<Variable>,
     /// With fresh parents.
     pub attempts: Vec<Vec<Read>>,
+    /// The parent runs the body first, and nothing before.
+    pub parent_is_fresh: bool,
     /// The body twice in one process, where that was tried.
     pub twice: Option<Vec<Read>>,
 }
@@ -120,6 +124,13 @@ fn of_variable(read: &Variables, index: usize, places: &[Place]) -> Vec<(PathDif
             varying.extend(paths(tree, other));
         }
     }
+    let parent = first.iter().find(|run| run.place.method.is_none()).filter(|_| read.parent_is_fresh);
+    let parent = parent.and_then(|run| run.exit.get(index)?.as_ref());
+    let differs_in_parent = |path: &str| {
+        let differs = |tree: &Tree| parent.is_some_and(|it| paths(it, tree).iter().any(|other| overlap(other, path)));
+        let mut fresh = exits.iter().filter(|(place, _)| place.method != Some(StartMethod::Fork)).peekable();
+        fresh.peek().is_some() && fresh.all(|(_, tree)| differs(tree))
+    };
     let twice: Option<[&Tree; 2]> = read.twice.as_ref().and_then(|runs| match runs.as_slice() {
         [one, two] => Some([one.exit.get(index)?.as_ref()?, two.exit.get(index)?.as_ref()?]),
         _ => None,
@@ -129,7 +140,9 @@ fn of_variable(read: &Variables, index: usize, places: &[Place]) -> Vec<(PathDif
         let alike = |left: &Tree, right: &Tree| !paths(left, right).iter().any(|other| overlap(other, path));
         !alike(one, two) && exits.iter().all(|(_, tree)| alike(tree, one) || alike(tree, two))
     };
-    let stays = |it: &PathDifference| !varying.iter().any(|path| overlap(path, &it.path)) && !is_second_run(&it.path);
+    let is_none =
+        |path: &str| varying.iter().any(|other| overlap(other, path)) || is_second_run(path) || differs_in_parent(path);
+    let stays = |it: &PathDifference| !is_none(&it.path);
     let mut found: Vec<PathDifference> = found.into_iter().filter(stays).collect();
     let is_part = |it: &PathDifference| !it.path.is_empty() && it.values.values().all(|value| value != MISSING);
     let mut entries = trees(first, |run| &run.entry);
@@ -176,5 +189,103 @@ fn join(name: &str, path: &str) -> String {
         None => name.to_owned(),
         Some('[') => format!("{name}{path}"),
         Some(_) => format!("{name}.{path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::Origin;
+
+    const FORK: Option<StartMethod> = Some(StartMethod::Fork);
+    const SPAWN: Option<StartMethod> = Some(StartMethod::Spawn);
+    const FORKSERVER: Option<StartMethod> = Some(StartMethod::ForkServer);
+
+    fn reads(exits: &[(Option<StartMethod>, Value)]) -> Vec<Read> {
+        let read = |(method, value): &(Option<StartMethod>, Value)| Read {
+            place: Place { method: *method, index: 0 },
+            entry: vec![None],
+            exit: vec![Some(Tree { value: value.clone(), by_type: true })],
+        };
+        exits.iter().map(read).collect()
+    }
+
+    /// What each attempt gives for parent, fork, spawn and forkserver, and what the body run twice does.
+    fn found(attempts: &[[Value; 4]], twice: Option<[Value; 2]>) -> Vec<String> {
+        let variable = Variable {
+            span: Span { storage: Storage::Static, start: 0, length: 8 },
+            name: "mine::VARIABLE".into(),
+            file: None,
+            line: None,
+            package: None,
+            origin: Origin::Workspace,
+            type_name: None,
+        };
+        let methods = [None, FORK, SPAWN, FORKSERVER];
+        let attempt = |values: &[Value; 4]| reads(&methods.into_iter().zip(values.clone()).collect::<Vec<_>>());
+        let read = Variables {
+            variables: vec![variable],
+            attempts: attempts.iter().map(attempt).collect(),
+            parent_is_fresh: true,
+            twice: twice.map(|values| reads(&values.map(|value| (None, value)))),
+        };
+        let places = [FORK, SPAWN, FORKSERVER].map(|method| Place { method, index: 0 });
+        let shown = |it: Found| {
+            let values: Vec<String> = it.values.into_iter().map(|(_, value)| value).collect();
+            format!("{}: {}", it.path, values.join(" | "))
+        };
+        differences(&read, &places).into_iter().map(shown).collect()
+    }
+
+    fn number(values: [u128; 4]) -> [Value; 4] {
+        values.map(Value::U)
+    }
+
+    fn pair(values: [(u128, u128); 4]) -> [Value; 4] {
+        values.map(|(one, two)| {
+            Value::Struct("Pair".into(), vec![("one".into(), Value::U(one)), ("two".into(), Value::U(two))])
+        })
+    }
+
+    #[test]
+    fn what_a_forked_child_has_otherwise_each_time_differs() {
+        let same = number([0, 1, 0, 0]);
+        assert_eq!(found(&[same.clone(), same.clone()], None), ["mine::VARIABLE: 1 | 0 | 0"]);
+        assert_eq!(found(&[same.clone(), same], Some([0, 5].map(Value::U))), ["mine::VARIABLE: 1 | 0 | 0"]);
+    }
+
+    #[test]
+    fn what_varies_does_not_differ() {
+        assert_eq!(found(&[number([0, 1, 2, 3]), number([4, 5, 6, 7])], None), [""; 0]);
+        // What could not be read again is not confirmed.
+        assert_eq!(found(&[number([0, 1, 0, 0])], None), ["mine::VARIABLE: 1 | 0 | 0"]);
+        let unread =
+            Variables { attempts: vec![Vec::new()], variables: Vec::new(), parent_is_fresh: true, twice: None };
+        assert_eq!(differences(&unread, &[]), []);
+    }
+
+    #[test]
+    fn what_a_second_run_changes_in_the_same_way_does_not_differ() {
+        let same = number([1, 2, 1, 1]);
+        assert_eq!(found(&[same.clone(), same.clone()], Some([1, 2].map(Value::U))), [""; 0]);
+        assert_eq!(found(&[same.clone(), same], Some([1, 1].map(Value::U))), ["mine::VARIABLE: 2 | 1 | 1"]);
+    }
+
+    #[test]
+    fn what_the_parents_own_first_run_has_otherwise_does_not_differ() {
+        let same = number([7, 7, 0, 0]);
+        assert_eq!(found(&[same.clone(), same], None), [""; 0]);
+        // Here the spawned child is alone.
+        let same = number([7, 7, 0, 7]);
+        assert_eq!(found(&[same.clone(), same], None), ["mine::VARIABLE: 7 | 0 | 7"]);
+    }
+
+    #[test]
+    fn parts_that_vary_do_not_hide_the_others() {
+        let [first, again] = [10, 20].map(|time| pair([(0, time), (1, time + 1), (0, time + 2), (0, time + 3)]));
+        assert_eq!(found(&[first, again], None), ["mine::VARIABLE.one: 1 | 0 | 0"]);
+        let same = pair([(0, 0), (1, 1), (0, 0), (0, 0)]);
+        let whole = "mine::VARIABLE: Pair { one: 1, two: 1 } | Pair { one: 0, two: 0 } | Pair { one: 0, two: 0 }";
+        assert_eq!(found(&[same.clone(), same], None), [whole]);
     }
 }
