@@ -252,8 +252,8 @@ as a counter, is no difference.",
 static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
 // set by a setup: fork Some(Config { retries: 3 }), spawn None",
         fix: "\
-Harmless where the value is only a cache. Else pass it to the child, or set it in
-a function that every process calls first. `--statics none` spares the look.",
+Harmless where the value is only a cache. Else pass it to the child, or set it
+in a function that every process calls first. `--statics none` spares the look.",
     },
     Explanation {
         name: "thread-local",
