@@ -258,7 +258,7 @@ in a function that every process calls first. `--statics none` spares the look."
     Explanation {
         name: "thread-local",
         means: "\
-A thread-local holds another value when the test ends, in the thread of the test.
+A thread-local holds another value when the test ends, in the test's own thread.
 A forked child inherits those of the thread that forked it; every other child
 begins with new ones. They are compared as `static` says.",
         example: "\
