@@ -265,13 +265,13 @@ as a counter, is no difference.",
 static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
 // set by a setup: fork Some(Config { retries: 3 }), spawn None",
         fix: "\
-Harmless where the value is only a cache. Else pass it to the child, or set it in
-a function that every process calls first. `--statics none` spares the look.",
+Harmless where the value is only a cache. Else pass it to the child, or set it
+in a function that every process calls first. `--statics none` spares the look.",
     },
     Explanation {
         name: "thread-local",
         means: "\
-A thread-local holds another value when the test ends, in the thread of the test.
+A thread-local holds another value when the test ends, in the test's own thread.
 A forked child inherits those of the thread that forked it; every other child
 begins with new ones. They are compared as `static` says.",
         example: "\
