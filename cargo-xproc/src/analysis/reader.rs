@@ -198,10 +198,17 @@ impl<'r, 'i, 'd> Reader<'r, 'i, 'd> {
                 Type::Number { size: 0 | 1, .. } if name.starts_with('*') => Value::Opaque("<pointer>".into()),
                 Type::Struct(it) if it.base() == "c_void" => Value::Opaque("<pointer>".into()),
                 Type::Enum { .. } if name.ends_with("c_void") => Value::Opaque("<pointer>".into()),
+                _ if name.starts_with('*') && !self.is_place(to, target) => Value::Opaque("<pointer>".into()),
                 _ => self.value(to, target),
             },
             (Some(_), None) => Value::Opaque(kind_of_pointer(name).into()),
         }
+    }
+
+    /// Whether a value of a type can be at an address: a raw pointer may have tags in its low bits, or a number.
+    fn is_place(&self, entry: Entry, address: u64) -> bool {
+        let alignment = 1 << self.types.size(entry).trailing_zeros().min(3);
+        address % alignment == 0 && self.bytes(address, &mut [0])
     }
 
     fn structure(&self, it: &Struct<'d>, address: u64) -> Value {

@@ -63,12 +63,8 @@ pub fn value<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> 
     if base == "AtomicBool" || it.name == "Atomic<bool>" {
         return Some(Value::Bool(seen.number("v")? != 0));
     }
-    // What it points to may be gone, or be tagged in its low bits.
-    if base == "AtomicPtr" || it.name.starts_with("Atomic<*") {
-        return Some(Value::Opaque(if reader.word(address)? == 0 { "null" } else { "<pointer>" }.into()));
-    }
-    if base.starts_with("Atomic") && it.field("v").is_some() {
-        return seen.show("v");
+    if base.starts_with("Atomic") {
+        return seen.show("v").or_else(|| seen.show("p"));
     }
     if let Some((_, field)) = TRANSPARENT.iter().find(|(name, field)| *name == base && it.field(field).is_some()) {
         return seen.show(field);
