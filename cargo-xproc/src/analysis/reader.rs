@@ -208,7 +208,7 @@ impl<'r, 'i, 'd> Reader<'r, 'i, 'd> {
     /// Whether a value of a type can be at an address: a raw pointer may have tags in its low bits, or a number.
     fn is_place(&self, entry: Entry, address: u64) -> bool {
         let alignment = 1 << self.types.size(entry).trailing_zeros().min(3);
-        address % alignment == 0 && self.bytes(address, &mut [0])
+        address.is_multiple_of(alignment) && self.bytes(address, &mut [0])
     }
 
     fn structure(&self, it: &Struct<'d>, address: u64) -> Value {

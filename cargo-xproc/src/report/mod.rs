@@ -9,6 +9,7 @@ pub mod json;
 pub mod text;
 mod why;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::Instant;
 
@@ -90,7 +91,7 @@ impl Reporter {
         match self.format {
             MessageFormat::Json => {
                 let methods = self.human.methods.clone();
-                self.write(&Line::Run(Run::Started { version: 1, methods: &methods, tests: total }));
+                self.write(&Line::Run(Run::Started { version: json::VERSION, methods: methods.into(), tests: total }));
             }
             MessageFormat::Human if !self.quiet && total > 0 => show(&self.human.started(runs, binaries)),
             MessageFormat::Human => {}
@@ -105,7 +106,7 @@ impl Reporter {
     pub fn finished(&mut self, report: &TestReport) {
         self.count(report);
         match self.format {
-            MessageFormat::Json => self.write(&Line::Test(Test::Finished(report))),
+            MessageFormat::Json => self.write(&Line::Test(Test::Finished(Cow::Borrowed(report)))),
             MessageFormat::Human => {
                 let details = self.human.details(report);
                 let is_boring = matches!(report.verdict, Verdict::Pass | Verdict::Ignored) && details.is_empty();
