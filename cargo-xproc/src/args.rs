@@ -2,14 +2,17 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 use xproc_harness::protocol::Statics;
 use xproc_harness::{ChildExit, Level, Lint, StartMethod};
 
 use crate::cargo_options::CargoOptions;
 use crate::explain::Topic;
+use crate::filter::Filter;
 use crate::run::partition::Partition;
 
 #[derive(Debug, Parser)]
@@ -35,6 +38,12 @@ pub enum Command {
         #[arg(value_name = "TOPIC")]
         topic: Topic,
     },
+    /// List the tests that would run.
+    List(Box<ListArgs>),
+    /// Take the differences of the last run into the baseline, so that only new ones fail.
+    Accept(AcceptArgs),
+    /// Show the settings that are in force, and where each comes from.
+    ShowConfig(Box<ShowConfigArgs>),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -44,6 +53,77 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct TestArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+
+    #[command(flatten)]
+    pub settings: SettingArgs,
+
+    /// How results are printed: for people on stderr, or as JSON lines on stdout.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub message_format: MessageFormat,
+
+    #[command(flatten)]
+    pub cargo: CargoOptions,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+
+    /// What is done with tests that are marked `#[ignore]`.
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub run_ignored: Option<RunIgnored>,
+
+    /// How tests are listed: for people, or as JSON lines.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub message_format: MessageFormat,
+
+    #[command(flatten)]
+    pub file: FileArgs,
+
+    #[command(flatten)]
+    pub cargo: CargoOptions,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct AcceptArgs {
+    /// File of accepted differences [default: .config/xproc-baseline.toml].
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub file: FileArgs,
+
+    #[command(flatten)]
+    pub cargo: WorkspaceArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ShowConfigArgs {
+    #[command(flatten)]
+    pub settings: SettingArgs,
+
+    #[command(flatten)]
+    pub cargo: WorkspaceArgs,
+}
+
+/// Which workspace it is about.
+#[derive(Debug, clap::Args)]
+pub struct WorkspaceArgs {
+    /// Path to Cargo.toml.
+    #[arg(long, value_name = "PATH")]
+    manifest_path: Option<OsString>,
+
+    /// Directory for all that is built.
+    #[arg(long, value_name = "DIR")]
+    target_dir: Option<OsString>,
+}
+
+/// Which tests it is about.
+#[derive(Debug, Default, clap::Args)]
+pub struct SelectionArgs {
     /// Run only tests whose name contains one of these.
     #[arg(value_name = "FILTER")]
     pub filters: Vec<String>,
@@ -53,13 +133,41 @@ pub struct TestArgs {
     #[arg(value_name = "LIBTEST ARGS", last = true)]
     pub libtest: Vec<String>,
 
+    /// Run only tests of this set, in nextest's language, such as `test(db) & not package(=slow)`; `verdict(diverge)`
+    /// and `method(fork)` choose by the last run. May be given again.
+    #[arg(short = 'E', long = "filterset", value_name = "EXPRESSION", value_parser = Filter::parse)]
+    pub filtersets: Vec<Filter>,
+
+    /// This machine's share of the run: `hash:M/N` is the M-th of N shares.
+    #[arg(long, value_name = "SHARE")]
+    pub partition: Option<Partition>,
+}
+
+/// Where settings are read.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct FileArgs {
+    /// Profile of .config/xproc.toml that is in force [default: default].
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// Read this file instead of .config/xproc.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+}
+
+/// What `.config/xproc.toml` and the variables `XPROC_*` may set too.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SettingArgs {
+    #[command(flatten)]
+    pub file: FileArgs,
+
     /// Start methods to compare [default: fork,spawn,forkserver].
     #[arg(long, value_name = "METHODS", value_delimiter = ',')]
     pub methods: Vec<StartMethod>,
 
-    /// How long one run of a test may take, such as `500ms`, `60s`, `2m`.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = crate::duration::parse)]
-    pub timeout: Duration,
+    /// How long one run of a test may take, such as `500ms`, `60s`, `2m` [default: 60s].
+    #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
+    pub timeout: Option<Duration>,
 
     /// How many tests run side by side [default: the number of cpus].
     #[arg(long, value_name = "N")]
@@ -73,37 +181,34 @@ pub struct TestArgs {
     #[arg(long, overrides_with = "fail_fast")]
     pub no_fail_fast: bool,
 
-    /// What is done with tests that are marked `#[ignore]`.
-    #[arg(long, value_name = "MODE", value_enum, default_value_t)]
-    pub run_ignored: RunIgnored,
+    /// What is done with tests that are marked `#[ignore]` [default: default].
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub run_ignored: Option<RunIgnored>,
 
-    /// How children end: `_exit` skips destructors and atexit handlers, `exit` runs them.
-    #[arg(long, value_name = "MODE", default_value = "_exit", value_parser = child_exit)]
-    pub child_exit: ChildExit,
+    /// How children end: `_exit` skips destructors and atexit handlers, `exit` runs them [default: _exit].
+    #[arg(long, value_name = "MODE", value_parser = child_exit)]
+    pub child_exit: Option<ChildExit>,
 
-    /// This machine's share of the run: `hash:M/N` is the M-th of N shares.
-    #[arg(long, value_name = "SHARE")]
-    pub partition: Option<Partition>,
-
-    /// How results are printed: for people on stderr, or as JSON lines on stdout.
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub message_format: MessageFormat,
-
-    /// Whose statics and thread-locals are compared: the workspace's own, those of dependencies too, or none.
-    #[arg(long, value_name = "WHOSE", default_value = "workspace", value_parser = statics)]
-    pub statics: Statics,
+    /// Whose statics and thread-locals are compared: those of the `workspace`, of dependencies too (`all`), or `none`
+    /// [default: workspace].
+    #[arg(long, value_name = "WHOSE", value_parser = statics)]
+    pub statics: Option<Statics>,
 
     /// Do not search for the causes of differences.
     #[arg(long)]
     pub no_causes: bool,
 
-    /// How long the search for the causes of one test may take.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::duration::parse)]
-    pub cause_time: Duration,
+    /// How long the search for the causes of one test may take [default: 10s].
+    #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
+    pub cause_time: Option<Duration>,
 
-    /// How many children the search for the causes of one test may start.
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    pub cause_children: u32,
+    /// How many children the search for the causes of one test may start [default: 200].
+    #[arg(long, value_name = "N")]
+    pub cause_children: Option<u32>,
+
+    /// File of accepted differences [default: .config/xproc-baseline.toml].
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
 
     /// Do not report this lint.
     #[arg(short = 'A', long, value_name = "LINT")]
@@ -120,12 +225,33 @@ pub struct TestArgs {
     /// The three above, in the order in which they were given.
     #[arg(skip)]
     pub levels: Vec<(Lint, Level)>,
-
-    #[command(flatten)]
-    pub cargo: CargoOptions,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+impl ListArgs {
+    /// What of the settings a list depends on.
+    pub fn settings(&self) -> SettingArgs {
+        SettingArgs { file: self.file.clone(), run_ignored: self.run_ignored, ..SettingArgs::default() }
+    }
+}
+
+impl AcceptArgs {
+    /// What of the settings it depends on.
+    pub fn settings(&self) -> SettingArgs {
+        SettingArgs { file: self.file.clone(), baseline: self.baseline.clone(), ..SettingArgs::default() }
+    }
+}
+
+impl WorkspaceArgs {
+    /// As cargo takes them.
+    pub fn options(&self) -> CargoOptions {
+        let options = [("--manifest-path", &self.manifest_path), ("--target-dir", &self.target_dir)];
+        let given = options.into_iter().filter_map(|(name, value)| Some([name.into(), value.clone()?]));
+        CargoOptions::among(&given.flatten().collect::<Vec<_>>())
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RunIgnored {
     /// They are not run.
     #[default]
@@ -152,16 +278,21 @@ pub fn parse(mut line: Vec<OsString>) -> Result<Args, clap::Error> {
     }
     let matches = Args::command().try_get_matches_from(line)?;
     let mut args = Args::from_arg_matches(&matches)?;
-    if let (Command::Test(test), Some((_, matches))) = (&mut args.command, matches.subcommand()) {
-        test.levels = levels(matches, test);
+    let settings = match &mut args.command {
+        Command::Test(args) => Some(&mut args.settings),
+        Command::ShowConfig(args) => Some(&mut args.settings),
+        _ => None,
+    };
+    if let (Some(settings), Some((_, matches))) = (settings, matches.subcommand()) {
+        settings.levels = levels(matches, settings);
     }
     Ok(args)
 }
 
-fn levels(matches: &ArgMatches, test: &TestArgs) -> Vec<(Lint, Level)> {
+fn levels(matches: &ArgMatches, given: &SettingArgs) -> Vec<(Lint, Level)> {
     let mut levels = Vec::new();
     for (id, lints, level) in
-        [("allow", &test.allow, Level::Allow), ("warn", &test.warn, Level::Warn), ("deny", &test.deny, Level::Deny)]
+        [("allow", &given.allow, Level::Allow), ("warn", &given.warn, Level::Warn), ("deny", &given.deny, Level::Deny)]
     {
         let indices = matches.indices_of(id).into_iter().flatten();
         levels.extend(indices.zip(lints).map(|(index, lint)| (index, *lint, level)));
@@ -170,7 +301,8 @@ fn levels(matches: &ArgMatches, test: &TestArgs) -> Vec<(Lint, Level)> {
     levels.into_iter().map(|(_, lint, level)| (lint, level)).collect()
 }
 
-fn statics(text: &str) -> Result<Statics, String> {
+/// Reads whose variables are compared.
+pub fn statics(text: &str) -> Result<Statics, String> {
     match text {
         "workspace" => Ok(Statics::Workspace),
         "all" => Ok(Statics::All),
@@ -179,7 +311,8 @@ fn statics(text: &str) -> Result<Statics, String> {
     }
 }
 
-fn child_exit(text: &str) -> Result<ChildExit, String> {
+/// Reads how children end.
+pub fn child_exit(text: &str) -> Result<ChildExit, String> {
     match text {
         "_exit" => Ok(ChildExit::Immediate),
         "exit" => Ok(ChildExit::Exit),
@@ -206,8 +339,8 @@ mod tests {
 
     #[test]
     fn cargo_may_call_us_with_our_own_name() {
-        assert_eq!(test_args("xproc test one").unwrap().filters, ["one"]);
-        assert_eq!(test_args("test one").unwrap().filters, ["one"]);
+        assert_eq!(test_args("xproc test one").unwrap().selection.filters, ["one"]);
+        assert_eq!(test_args("test one").unwrap().selection.filters, ["one"]);
     }
 
     #[test]
@@ -219,7 +352,7 @@ mod tests {
             (Lint::Stderr, Level::Warn),
             (Lint::Stderr, Level::Allow),
         ];
-        assert_eq!(args.levels, expected);
+        assert_eq!(args.settings.levels, expected);
     }
 
     #[test]
@@ -234,7 +367,7 @@ mod tests {
             "--features=x,y -Z unstable --release --cargo-profile=p"
         );
         assert_eq!(args.cargo.for_configuration().join(" ".as_ref()), "-Z unstable");
-        assert_eq!(args.filters, ["name"]);
+        assert_eq!(args.selection.filters, ["name"]);
     }
 
     #[test]
@@ -246,7 +379,8 @@ mod tests {
             ("test --partition 1/2", "`hash:1/2`"),
             ("test --statics mine", "`workspace`, `all` or `none`"),
             ("test --child-exit abort", "`_exit` or `exit`"),
-            ("test --junit x", "--junit"),
+            ("test -E test(", "expected `)`"),
+            ("test --no-such x", "--no-such"),
             ("explain nothing", "expected one of"),
         ] {
             let error = test_args(line).unwrap_err();

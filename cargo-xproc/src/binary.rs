@@ -5,6 +5,7 @@ use std::path::Path;
 
 use object::read::{Object, ReadCache};
 
+use crate::filter::Subject;
 use crate::handover::Invocation;
 
 /// A test binary that cargo has built.
@@ -25,6 +26,11 @@ impl Binary {
     /// As nextest names it: `package` for the library, `package::test`, `package::bin/name`.
     pub fn id(&self) -> String {
         id(&self.package, &self.kind, &self.name)
+    }
+
+    /// One of its tests, as filters see it; `id` is the binary's.
+    pub fn subject<'a>(&'a self, id: &'a str, test: &'a str) -> Subject<'a> {
+        Subject { package: &self.package, kind: &self.kind, binary: &self.name, binary_id: id, test }
     }
 
     pub fn path(&self) -> &Path {

@@ -4,17 +4,21 @@
 
 mod analysis;
 mod args;
+mod baseline;
 mod binary;
 mod cargo;
 mod cargo_options;
 mod commands;
+mod config;
 mod duration;
 mod error;
 mod exit_code;
 mod explain;
+mod filter;
 mod handover;
 mod hash;
 mod interrupt;
+mod last_run;
 mod options;
 mod report;
 mod roles;

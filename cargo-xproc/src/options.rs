@@ -1,13 +1,21 @@
 //! What the command line means: defaults filled in, libtest's arguments read, contradictions refused.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use xproc_harness::protocol::Statics;
-use xproc_harness::{Level, Levels, Lint, Settings, StartMethod};
+use xproc_harness::protocol::{Statics, TestSettings};
+use xproc_harness::{ChildExit, Level, Lint, Settings};
 
-use crate::args::{MessageFormat, RunIgnored, TestArgs};
+use crate::args::{ListArgs, MessageFormat, RunIgnored, SelectionArgs, SettingArgs, TestArgs};
+use crate::baseline::Baseline;
+use crate::cargo::Surroundings;
 use crate::cargo_options::CargoOptions;
+use crate::config::{Config, Origin, Override};
 use crate::error::{Error, Result};
+use crate::filter::{Filter, Subject};
+use crate::last_run::LastRun;
 use crate::run::partition::Partition;
 
 /// A run of tests, as decided.
@@ -16,8 +24,17 @@ pub struct Options {
     pub cargo: CargoOptions,
     /// What every test binary is told, but for the tests that it runs.
     pub settings: Settings,
+    /// For single tests, the strongest first.
+    pub overrides: Vec<Override>,
+    pub baseline: Baseline,
+    /// Its path, as it is shown.
+    pub baseline_shown: PathBuf,
     /// For libtest's command line in each test binary.
     pub libtest: Vec<String>,
+    /// A test must be in one of them, where there are any.
+    pub filtersets: Vec<Filter>,
+    /// Where a filter asks for it.
+    pub last_run: Option<LastRun>,
     pub partition: Option<Partition>,
     pub message_format: MessageFormat,
     /// Print only what failed, and the summary.
@@ -28,49 +45,125 @@ pub struct Options {
     pub methods_given: bool,
 }
 
-/// Resolves what was typed.
-pub fn resolve(args: TestArgs) -> Result<Options> {
-    let mut methods = if args.methods.is_empty() { StartMethod::ALL.to_vec() } else { args.methods.clone() };
-    methods.sort_unstable();
-    methods.dedup();
-    let mut levels = Levels::default();
-    for (lint, level) in &args.levels {
-        levels.set(*lint, *level);
+impl Options {
+    /// Whether a test is chosen, as far as that is not libtest's to say.
+    pub fn chooses(&self, subject: &Subject<'_>) -> bool {
+        let Subject { package, kind, binary, test, .. } = *subject;
+        let is_in = |filter: &Filter| filter.contains(subject, self.last_run.as_ref());
+        (self.filtersets.is_empty() || self.filtersets.iter().any(is_in))
+            && self.partition.is_none_or(|share| share.contains(package, kind, binary, test))
     }
-    refuse_contradictions(&args, &levels)?;
-    let libtest = Libtest::read(&args)?;
+
+    /// What is in force for one test alone, if anything is.
+    pub fn of_test(&self, subject: &Subject<'_>) -> Option<TestSettings> {
+        let mut settings = TestSettings {
+            accepted: self.baseline.accepted(subject.binary_id, subject.test),
+            ..TestSettings::default()
+        };
+        let is_in = |it: &&Override| it.filter.contains(subject, self.last_run.as_ref());
+        for Override { settings: stronger_than_later, .. } in self.overrides.iter().filter(is_in) {
+            let TestSettings { methods, timeout_ms, child_exit, levels, accepted: _ } = stronger_than_later.clone();
+            settings.methods = settings.methods.or(methods);
+            settings.timeout_ms = settings.timeout_ms.or(timeout_ms);
+            settings.child_exit = settings.child_exit.or(child_exit);
+            settings.levels = levels.overlaid(&settings.levels);
+        }
+        (settings != TestSettings::default()).then_some(settings)
+    }
+
+    /// Whether all is compared that the baseline was made of, so that what does not differ is no longer needed in it.
+    pub fn compares_all(&self) -> bool {
+        let TestSettings { methods, levels, .. } = &self.settings.imposed;
+        methods.is_none()
+            && levels.iter().all(|(_, level)| level > Level::Allow)
+            && self.settings.statics != Statics::None
+    }
+}
+
+/// Resolves what was typed, over what is configured.
+pub fn resolve(args: TestArgs, config: Config, surroundings: &Surroundings) -> Result<Options> {
+    let (imposed, levels) = config.split_levels();
+    refuse_contradictions(&args.settings, &config)?;
+    let methods_given = config.methods.origin.is_imposed();
+    let repeating = repeating(&args, &config);
+    let Config { methods, timeout, child_exit, .. } = &config;
+    let imposed = TestSettings {
+        methods: methods.imposed(),
+        timeout_ms: timeout.imposed().map(milliseconds),
+        child_exit: child_exit.imposed(),
+        levels: imposed,
+        accepted: Vec::new(),
+    };
+    let mut options = new(args.selection, args.cargo, args.message_format, &config, surroundings)?;
+    options.baseline = Baseline::load(&config.baseline.value, &options.baseline_shown)?;
+    options.settings = Settings {
+        methods: config.methods.value,
+        timeout_ms: milliseconds(config.timeout.value),
+        causes: config.causes.value,
+        cause_time_ms: milliseconds(config.cause_time.value),
+        cause_children: config.cause_children.value,
+        analyser: std::env::current_exe().ok(),
+        child_exit: config.child_exit.value,
+        levels,
+        imposed,
+        fail_fast: config.fail_fast.value,
+        statics: config.statics.value,
+        crates: surroundings.crates.clone(),
+        ..options.settings
+    };
+    (options.overrides, options.repeating, options.methods_given) = (config.overrides, repeating, methods_given);
+    Ok(options)
+}
+
+/// What a list of tests depends on.
+pub fn for_list(args: ListArgs, config: &Config, surroundings: &Surroundings) -> Result<Options> {
+    new(args.selection, args.cargo, args.message_format, config, surroundings)
+}
+
+/// What chooses tests.
+fn new(
+    selection: SelectionArgs,
+    cargo: CargoOptions,
+    message_format: MessageFormat,
+    config: &Config,
+    surroundings: &Surroundings,
+) -> Result<Options> {
+    let libtest = Libtest::read(&selection, config.run_ignored.value)?;
+    let asks_for_last_run = selection.filtersets.iter().any(Filter::asks_for_last_run)
+        || config.overrides.iter().any(|it| it.filter.asks_for_last_run());
+    if config.overrides.iter().any(|it| it.filter.asks_for_last_run()) {
+        return Err(Error::usage(
+            "overrides cannot depend on the last run: take `verdict()` and `method()` out of their filters",
+        ));
+    }
+    let test_threads = config.test_threads.value.map(NonZeroUsize::get);
     Ok(Options {
-        repeating: repeating(&args),
-        settings: Settings {
-            methods,
-            timeout_ms: u64::try_from(args.timeout.as_millis()).unwrap_or(u64::MAX),
-            causes: !args.no_causes,
-            cause_time_ms: u64::try_from(args.cause_time.as_millis()).unwrap_or(u64::MAX),
-            cause_children: args.cause_children,
-            analyser: std::env::current_exe().ok(),
-            child_exit: args.child_exit,
-            levels,
-            test_threads: args.test_threads.map(|threads| threads.get()).or(libtest.test_threads),
-            fail_fast: args.fail_fast,
-            statics: args.statics,
-            crates: Vec::new(),
-            watched: None,
-            only: None,
-        },
+        settings: Settings { test_threads: libtest.test_threads.or(test_threads), ..Settings::default() },
+        overrides: Vec::new(),
+        baseline: Baseline::default(),
+        baseline_shown: surroundings.shown(&config.baseline.value),
         libtest: libtest.arguments,
-        partition: args.partition,
-        message_format: args.message_format,
-        quiet: args.cargo.is_quiet(),
-        methods_given: !args.methods.is_empty(),
-        cargo: args.cargo,
+        last_run: asks_for_last_run.then(|| LastRun::load(&surroundings.target_dir)).transpose()?,
+        filtersets: selection.filtersets,
+        partition: selection.partition,
+        message_format,
+        quiet: cargo.is_quiet(),
+        repeating: Vec::new(),
+        methods_given: false,
+        cargo,
     })
 }
 
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A lint that the user asks for needs what it looks at.
-fn refuse_contradictions(args: &TestArgs, levels: &Levels) -> Result<()> {
-    let asked_for = |lint: &Lint| args.levels.iter().any(|(it, _)| it == lint) && levels.get(*lint) > Level::Allow;
+fn refuse_contradictions(args: &SettingArgs, config: &Config) -> Result<()> {
+    let asked_for =
+        |lint: &Lint| args.levels.iter().rfind(|(it, _)| it == lint).is_some_and(|(_, level)| *level > Level::Allow);
     match [Lint::Static, Lint::ThreadLocal].iter().find(|lint| asked_for(lint)) {
-        Some(lint) if args.statics == Statics::None => Err(Error::usage(format!(
+        Some(lint) if config.statics.value == Statics::None => Err(Error::usage(format!(
             "`--statics none` compares nothing that `{lint}` could find: leave out one of the two"
         ))),
         _ => Ok(()),
@@ -85,9 +178,9 @@ struct Libtest {
 }
 
 impl Libtest {
-    fn read(args: &TestArgs) -> Result<Libtest> {
+    fn read(args: &SelectionArgs, run_ignored: RunIgnored) -> Result<Libtest> {
         let mut libtest = Libtest { arguments: args.filters.clone(), test_threads: None };
-        let mut ignored: Option<&str> = match args.run_ignored {
+        let mut ignored: Option<&str> = match run_ignored {
             RunIgnored::Default => None,
             RunIgnored::Only => Some("--ignored"),
             RunIgnored::All => Some("--include-ignored"),
@@ -137,34 +230,52 @@ impl Libtest {
     }
 }
 
-fn repeating(args: &TestArgs) -> Vec<OsString> {
+/// What the command line and the environment set, as options.
+fn repeating(args: &TestArgs, config: &Config) -> Vec<OsString> {
     let mut arguments = args.cargo.for_repeating();
-    for (lint, level) in &args.levels {
+    if config.profile.origin != Origin::Default {
+        arguments.push(format!("--profile={}", config.profile.value).into());
+    }
+    if let Some(file) = &args.settings.file.config_file {
+        arguments.extend(["--config-file".into(), file.into()]);
+    }
+    let by_environment = config.levels.iter().filter(|(_, level)| level.origin == Origin::Environment);
+    let by_environment = by_environment.map(|(lint, level)| (*lint, level.value));
+    for (lint, level) in by_environment.chain(args.settings.levels.iter().copied()) {
         arguments.extend([format!("-{}", &format!("{level:?}")[..1]).into(), lint.name().into()]);
     }
-    if args.timeout != std::time::Duration::from_secs(60) {
-        arguments.push(format!("--timeout={}", crate::duration::spelled(args.timeout)).into());
+    if let Some(timeout) = config.timeout.imposed() {
+        arguments.push(format!("--timeout={}", crate::duration::spelled(timeout)).into());
     }
-    match args.statics {
-        Statics::Workspace => {}
-        Statics::All => arguments.push("--statics=all".into()),
-        Statics::None => arguments.push("--statics=none".into()),
+    match config.statics.imposed() {
+        None => {}
+        Some(Statics::Workspace) => arguments.push("--statics=workspace".into()),
+        Some(Statics::All) => arguments.push("--statics=all".into()),
+        Some(Statics::None) => arguments.push("--statics=none".into()),
     }
-    if args.child_exit == xproc_harness::ChildExit::Exit {
-        arguments.push("--child-exit=exit".into());
+    match config.child_exit.imposed() {
+        None => {}
+        Some(ChildExit::Exit) => arguments.push("--child-exit=exit".into()),
+        Some(ChildExit::Immediate) => arguments.push("--child-exit=_exit".into()),
     }
     arguments
 }
 
 #[cfg(test)]
 mod tests {
+    use xproc_harness::StartMethod;
+
     use super::*;
     use crate::args::{self, Command};
 
     fn options(line: &str) -> Result<Options> {
         let line = format!("cargo-xproc test {line}");
         match args::parse(line.split(' ').map(OsString::from).collect()).unwrap().command {
-            Command::Test(args) => resolve(*args),
+            Command::Test(args) => {
+                let nowhere = tempfile::tempdir().unwrap();
+                let config = Config::load(&args.settings, nowhere.path())?;
+                resolve(*args, config, &Surroundings::nowhere(nowhere.path()))
+            }
             other => panic!("not a test command: {other:?}"),
         }
     }
@@ -202,7 +313,7 @@ mod tests {
     #[test]
     fn the_last_level_of_a_lint_wins() {
         let options = options("-D stderr -A stderr --methods spawn,fork,spawn").unwrap();
-        assert_eq!(options.settings.levels.get(Lint::Stderr), Level::Allow);
+        assert_eq!(options.settings.imposed.levels.get(Lint::Stderr), Level::Allow);
         assert_eq!(options.settings.methods, [StartMethod::Fork, StartMethod::Spawn]);
         assert_eq!(options.repeating.join(" ".as_ref()), "-D stderr -A stderr");
         assert_eq!(self::options("--timeout 2s").unwrap().repeating, ["--timeout=2s"]);

@@ -117,6 +117,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The lint that says whether it fails the run, of a verdict that has one.
+    pub const fn lint(self) -> Option<Lint> {
+        match self {
+            Verdict::Flaky => Some(Lint::Flaky),
+            Verdict::Unrepeatable => Some(Lint::Unrepeatable),
+            _ => None,
+        }
+    }
+
     /// The name as the JSON spells it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -151,6 +160,9 @@ pub struct Difference {
     /// What explains it, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The baseline has it, so its level is `allow`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
     /// The file in which a variable is defined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -329,6 +341,9 @@ pub struct TestReport {
     /// What a reader should know besides: a value that varies, a missing expected panic, how often it was repeated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// The verdict is one that a lint is named after, which is denied: the test fails the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub denied: bool,
     /// All processes of the test together, in milliseconds.
     #[serde(default)]
     pub duration_ms: u64,
@@ -351,17 +366,17 @@ impl TestReport {
             deadlock: None,
             ignore_reason: None,
             notes: Vec::new(),
+            denied: false,
             duration_ms: 0,
         }
     }
 
-    /// Whether the test fails the run, with `levels` for the verdicts that are lints too.
-    pub fn fails(&self, levels: &crate::Levels) -> bool {
+    /// Whether the test fails the run.
+    pub fn fails(&self) -> bool {
         match self.verdict {
             Verdict::Pass | Verdict::Ignored => false,
             Verdict::Fail | Verdict::Diverge => true,
-            Verdict::Flaky => levels.get(Lint::Flaky) == Level::Deny,
-            Verdict::Unrepeatable => levels.get(Lint::Unrepeatable) == Level::Deny,
+            Verdict::Flaky | Verdict::Unrepeatable => self.denied,
         }
     }
 }

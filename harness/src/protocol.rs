@@ -3,12 +3,13 @@
 //! The descriptor's number is in the environment variable [`ROLE_VARIABLE`] as `runner:FD`. It is taken out of the
 //! environment before any test code can see it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::Span;
-use crate::{Levels, StartMethod, TestReport};
+use crate::{Levels, Lint, StartMethod, TestReport};
 
 /// Tells a process which part it plays. Never visible to a test body.
 pub const ROLE_VARIABLE: &str = "__XPROC_ROLE";
@@ -20,7 +21,7 @@ pub const MARK_VARIABLE: &str = "XPROC";
 pub const SETTINGS_VARIABLE: &str = "__XPROC_SETTINGS";
 
 /// Both sides must speak the same version; it changes with every change of these types.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// What `cargo-xproc` asks of the tests of a binary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,10 @@ pub struct Settings {
     pub child_exit: ChildExit,
     /// Levels of the lints.
     pub levels: Levels,
+    /// What is in force for single tests, by their names: over what is said above, and under what their attributes say.
+    pub tests: BTreeMap<String, TestSettings>,
+    /// What is in force for all tests, over what their attributes say.
+    pub imposed: TestSettings,
     /// How many tests run side by side; `None` leaves it to `--test-threads` and the number of cpus.
     pub test_threads: Option<usize>,
     /// Start no test after the first that fails.
@@ -63,6 +68,8 @@ impl Default for Settings {
             timeout_ms: 60_000,
             child_exit: ChildExit::default(),
             levels: Levels::default(),
+            tests: BTreeMap::new(),
+            imposed: TestSettings::default(),
             test_threads: None,
             fail_fast: false,
             causes: true,
@@ -75,6 +82,36 @@ impl Default for Settings {
             only: None,
         }
     }
+}
+
+/// What may be set for one test; what is `None` is left as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TestSettings {
+    /// The start methods to compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub methods: Option<Vec<StartMethod>>,
+    /// For each run of a body, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// How children end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child_exit: Option<ChildExit>,
+    /// Levels of the lints that are set.
+    #[serde(skip_serializing_if = "Levels::is_empty")]
+    pub levels: Levels,
+    /// Differences that are accepted: they are reported as such, and fail nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Accepted>,
+}
+
+/// A difference that is accepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Its lint.
+    pub lint: Lint,
+    /// Its path in the report.
+    pub item: String,
 }
 
 /// How a child process ends after its body.
@@ -153,7 +190,7 @@ pub enum ToBinary {
     /// The answer to `Hello`: run. Where the socket is closed instead, the binary ends.
     Run {
         /// How.
-        settings: Settings,
+        settings: Box<Settings>,
     },
     /// Start no further test; those that run are ended and reported as far as they came.
     Stop,

@@ -10,7 +10,7 @@ use crate::cargo_options::CargoOptions;
 use crate::hash::Hash;
 
 /// What `cargo config get` prints, and how the environment overrides it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Configuration {
     files: Value,
 }

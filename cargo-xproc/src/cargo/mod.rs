@@ -5,7 +5,7 @@ pub mod invocation;
 mod status_filter;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -18,6 +18,8 @@ use configuration::Configuration;
 #[derive(Clone, Debug)]
 pub struct Surroundings {
     pub configuration: Configuration,
+    /// Absolute.
+    pub workspace_root: PathBuf,
     /// Absolute.
     pub target_dir: PathBuf,
     /// The names of the workspace's crates, as symbols have them.
@@ -37,15 +39,33 @@ impl Surroundings {
             let early = rustc_version("rustc".into());
             let joined = |_| Error::fault("a thread that asks cargo panicked");
             let configuration = configuration.join().map_err(joined)?;
-            let (target_dir, crates) = workspace.join().map_err(joined)??;
+            let Workspace { root: workspace_root, target_dir, crates } = workspace.join().map_err(joined)??;
             let rustc_version = match configuration.rustc() {
                 Some(rustc) => rustc_version(rustc)?,
                 None => early?,
             };
             let host = rustc_version.lines().find_map(|line| line.strip_prefix("host: "));
             let host = host.ok_or_else(|| Error::fault("`rustc -vV` names no host, check the toolchain"))?.to_owned();
-            Ok(Surroundings { configuration, target_dir, crates, rustc_version, host })
+            Ok(Surroundings { configuration, workspace_root, target_dir, crates, rustc_version, host })
         })
+    }
+
+    /// A path as people know it: from the workspace's root, where it is below that.
+    pub fn shown(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.workspace_root).unwrap_or(path).to_owned()
+    }
+
+    /// Of an empty directory.
+    #[cfg(test)]
+    pub fn nowhere(directory: &Path) -> Surroundings {
+        Surroundings {
+            configuration: Configuration::default(),
+            workspace_root: directory.to_owned(),
+            target_dir: directory.join("target"),
+            crates: Vec::new(),
+            rustc_version: String::new(),
+            host: String::new(),
+        }
     }
 
     /// The triples that cargo builds tests for: from the command line, else configured, else the host.
@@ -75,8 +95,14 @@ fn triple(target: &str, host: &str) -> String {
     }
 }
 
-/// The target directory, and the crates.
-fn workspace(options: &CargoOptions) -> Result<(PathBuf, Vec<String>)> {
+/// What `cargo metadata` says.
+struct Workspace {
+    root: PathBuf,
+    target_dir: PathBuf,
+    crates: Vec<String>,
+}
+
+fn workspace(options: &CargoOptions) -> Result<Workspace> {
     let mut command = Command::new(program());
     command.args(["metadata", "--no-deps", "--format-version", "1"]).args(options.for_metadata());
     let output = command
@@ -89,7 +115,9 @@ fn workspace(options: &CargoOptions) -> Result<(PathBuf, Vec<String>)> {
     }
     let metadata: Value =
         serde_json::from_slice(&output.stdout).context(|| "error reading what `cargo metadata` printed".to_owned())?;
-    let directory = match options.target_dir() {
+    let root = metadata["workspace_root"].as_str();
+    let root = root.ok_or_else(|| Error::fault("`cargo metadata` names no root of the workspace"))?.into();
+    let target_dir = match options.target_dir() {
         Some(given) => std::path::absolute(&given)
             .context(|| format!("error finding the target directory `{}`", given.display()))?,
         None => {
@@ -97,7 +125,7 @@ fn workspace(options: &CargoOptions) -> Result<(PathBuf, Vec<String>)> {
             directory.ok_or_else(|| Error::fault("`cargo metadata` names no target directory"))?.into()
         }
     };
-    Ok((directory, crates(&metadata)))
+    Ok(Workspace { root, target_dir, crates: crates(&metadata) })
 }
 
 /// Of every target.

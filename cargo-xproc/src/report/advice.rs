@@ -150,8 +150,16 @@ mod tests {
 
     fn report(lint: Lint, proven: bool) -> TestReport {
         let level = lint.default_level();
-        let difference =
-            Difference { lint, level, path: String::new(), values: [].into(), note: None, file: None, line: None };
+        let difference = Difference {
+            lint,
+            level,
+            path: String::new(),
+            values: [].into(),
+            note: None,
+            accepted: false,
+            file: None,
+            line: None,
+        };
         let cause = Cause { kind: "static".to_owned(), proven, ..Cause::default() };
         let (differences, causes) = (vec![difference], vec![cause]);
         TestReport { differences, causes, ..TestReport::new("it", Verdict::Diverge) }

@@ -33,7 +33,16 @@ fn same(verdict: Verdict, run: &RunReport) -> TestReport {
 
 fn difference(lint: Lint, path: &str, values: &[(&str, &str)]) -> Difference {
     let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Difference { lint, level: lint.default_level(), path: path.to_owned(), values, note: None, file: None, line: None }
+    Difference {
+        lint,
+        level: lint.default_level(),
+        path: path.to_owned(),
+        values,
+        note: None,
+        accepted: false,
+        file: None,
+        line: None,
+    }
 }
 
 pub fn passing() -> TestReport {

@@ -122,7 +122,7 @@ impl Human {
 
     /// Of an outcome's kind only who differs is said, where all outcomes are shown below.
     fn difference(&self, difference: &Difference, endings_are_missing: bool) -> String {
-        let Difference { lint, level, path, values, note, file, line } = difference;
+        let Difference { lint, level, path, values, note, file, line, .. } = difference;
         let (style, level) = match level {
             Level::Deny => (FAILED, ""),
             _ => (WARNED, " (warning)"),

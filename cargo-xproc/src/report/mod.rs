@@ -6,17 +6,21 @@ mod differing;
 pub mod example;
 mod human;
 pub mod json;
+pub mod list;
 pub mod text;
 mod why;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use xproc_harness::{Level, TestReport, Verdict};
 
 use crate::args::MessageFormat;
+use crate::baseline::Entry;
 use crate::binary::{self, Binary};
+use crate::last_run::Recorder;
 use crate::options::Options;
 use human::Human;
 use json::{Line, Run, Skipped, Test};
@@ -56,6 +60,11 @@ pub struct Reporter {
     told_of_statics: bool,
     /// Nobody reads stdout any more.
     is_closed: bool,
+    recorder: Option<Recorder>,
+    /// Of the baseline: differences that were accepted, and what did not happen any more.
+    accepted: usize,
+    stale: Vec<Entry>,
+    baseline: PathBuf,
 }
 
 impl Reporter {
@@ -70,7 +79,21 @@ impl Reporter {
             since: Instant::now(),
             told_of_statics: false,
             is_closed: false,
+            recorder: None,
+            accepted: 0,
+            stale: Vec::new(),
+            baseline: options.baseline_shown.clone(),
         }
+    }
+
+    /// Writes the run down, once it has begun.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// What of the baseline did not happen any more.
+    pub fn stale(&mut self, stale: Vec<Entry>) {
+        self.stale = stale;
     }
 
     /// A test binary is not ours to run.
@@ -88,13 +111,14 @@ impl Reporter {
 
     /// `total` tests are chosen, of which `runs` are not ignored.
     pub fn started(&mut self, total: usize, runs: usize, binaries: usize) {
-        match self.format {
-            MessageFormat::Json => {
-                let methods = self.human.methods.clone();
-                self.write(&Line::Run(Run::Started { version: json::VERSION, methods: methods.into(), tests: total }));
-            }
-            MessageFormat::Human if !self.quiet && total > 0 => show(&self.human.started(runs, binaries)),
-            MessageFormat::Human => {}
+        if total == 0 {
+            // The last run that ran something stays the last.
+            self.recorder = None;
+        }
+        let methods = self.human.methods.clone();
+        self.line(&Line::Run(Run::Started { version: json::VERSION, methods: methods.into(), tests: total }));
+        if self.format == MessageFormat::Human && !self.quiet && total > 0 {
+            show(&self.human.started(runs, binaries));
         }
         if runs == 0 {
             let ignored = if total > 0 { "all that are chosen are ignored, `--run-ignored all` runs them" } else { "" };
@@ -105,14 +129,12 @@ impl Reporter {
 
     pub fn finished(&mut self, report: &TestReport) {
         self.count(report);
-        match self.format {
-            MessageFormat::Json => self.write(&Line::Test(Test::Finished(Cow::Borrowed(report)))),
-            MessageFormat::Human => {
-                let details = self.human.details(report);
-                let is_boring = matches!(report.verdict, Verdict::Pass | Verdict::Ignored) && details.is_empty();
-                if !(self.quiet && is_boring) {
-                    show(&(self.human.status_line(report) + &details));
-                }
+        self.line(&Line::Test(Test::Finished(Cow::Borrowed(report))));
+        if self.format == MessageFormat::Human {
+            let details = self.human.details(report);
+            let is_boring = matches!(report.verdict, Verdict::Pass | Verdict::Ignored) && details.is_empty();
+            if !(self.quiet && is_boring) {
+                show(&(self.human.status_line(report) + &details));
             }
         }
     }
@@ -150,19 +172,35 @@ impl Reporter {
 
     pub fn run_finished(&mut self) {
         let elapsed = self.since.elapsed();
-        match self.format {
-            MessageFormat::Json => {
-                let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-                let (totals, skipped) = (self.totals.clone(), std::mem::take(&mut self.skipped));
-                self.write(&Line::Run(Run::finished(&totals, duration_ms, &skipped)));
-            }
-            MessageFormat::Human => {
-                show(&self.human.summary(&self.totals, elapsed, &self.skipped, &self.doctests));
-            }
+        let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let skipped = self.skipped.clone();
+        self.line(&Line::Run(Run::finished(&self.totals.clone(), duration_ms, &skipped)));
+        if self.format == MessageFormat::Human {
+            show(&self.human.summary(&self.totals, elapsed, &self.skipped, &self.doctests));
+        }
+        self.tell_of_baseline();
+        if let Some(Err(error)) = self.recorder.take().map(|recorder| recorder.finish(&self.stale)) {
+            warn(&format!("this run is not recorded for `verdict()` and `cargo xproc accept`: {error}"));
+        }
+    }
+
+    fn tell_of_baseline(&self) {
+        let baseline = self.baseline.display();
+        if self.accepted > 0 && self.format == MessageFormat::Human && !self.quiet {
+            show(&format!("{:>12} {} by `{baseline}`\n", "accepted", differences(self.accepted)));
+        }
+        if let [first, rest @ ..] = &self.stale[..] {
+            let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+            warn(&format!(
+                "`{baseline}` has {} that no longer happen{}: {first}{more}; `cargo xproc accept` takes them out",
+                differences(self.stale.len()),
+                if rest.is_empty() { "s" } else { "" }
+            ));
         }
     }
 
     fn count(&mut self, report: &TestReport) {
+        self.accepted += report.differences.iter().filter(|difference| difference.accepted).count();
         let totals = &mut self.totals;
         *match report.verdict {
             Verdict::Pass => &mut totals.pass,
@@ -180,8 +218,11 @@ impl Reporter {
         }
     }
 
-    fn write(&mut self, line: &Line<'_>) {
-        if self.is_closed {
+    fn line(&mut self, line: &Line<'_>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.write(line);
+        }
+        if self.is_closed || self.format != MessageFormat::Json {
             return;
         }
         if let Err(error) = json::write(line, &mut io::stdout().lock()) {
@@ -189,6 +230,10 @@ impl Reporter {
             warn(&format!("error writing results to stdout: {error}"));
         }
     }
+}
+
+fn differences(count: usize) -> String {
+    format!("{count} difference{}", if count == 1 { "" } else { "s" })
 }
 
 fn warn(message: &str) {

@@ -17,11 +17,13 @@ use xproc_harness::protocol::{FromBinary, PROTOCOL, Statics, TestEntry, ToBinary
 use xproc_harness::{Outcome, RunReport, Settings, TestReport, Verdict};
 
 use crate::analysis;
+use crate::baseline::Watch;
 use crate::binary::Binary;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::options::Options;
 use crate::report::Reporter;
+use crate::report::list::Listed;
 use process::{Process, ProcessEvent, ProcessId, describe};
 
 /// Binaries that are kept waiting after they have told their tests.
@@ -37,22 +39,7 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs all that the options choose of `binaries`, and reports it.
 pub fn run(binaries: Vec<Binary>, options: &Options, interrupts: &Interrupts, reporter: &mut Reporter) -> ExitCode {
-    orphans::adopt();
-    let (sender, events) = channel();
-    let interrupted = sender.clone();
-    interrupts.tell(move || _ = interrupted.send(Event::Interrupted));
-    let mut run = Run {
-        options,
-        interrupts,
-        reporter,
-        sender,
-        events,
-        next_id: 0,
-        started: Vec::new(),
-        stop: false,
-        failed: false,
-        faulted: false,
-    };
+    let mut run = Run::new(options, interrupts, reporter);
     let mut planned = run.plan(binaries);
     let total: usize = planned.iter().map(|planned| planned.runs.len() + planned.ignored.len()).sum();
     let runs: usize = planned.iter().map(|planned| planned.runs.len()).sum();
@@ -71,6 +58,9 @@ pub fn run(binaries: Vec<Binary>, options: &Options, interrupts: &Interrupts, re
     drop(planned);
     orphans::kill_all(&[]);
     let (failed, faulted) = (run.failed, run.faulted);
+    if options.compares_all() {
+        run.reporter.stale(run.watch.stale());
+    }
     run.reporter.run_finished();
     if interrupts.count() > 0 {
         ExitCode::Interrupted
@@ -83,6 +73,31 @@ pub fn run(binaries: Vec<Binary>, options: &Options, interrupts: &Interrupts, re
     } else {
         ExitCode::Success
     }
+}
+
+/// The tests that are chosen of `binaries`, and what the process ends with.
+pub fn list(
+    binaries: Vec<Binary>,
+    options: &Options,
+    interrupts: &Interrupts,
+    reporter: &mut Reporter,
+) -> (Vec<Listed>, ExitCode) {
+    let mut run = Run::new(options, interrupts, reporter);
+    let planned = run.plan(binaries);
+    let mut listed: Vec<Listed> = planned.iter().flat_map(Planned::listed).collect();
+    listed.sort_by(|a, b| (&a.binary_id, &a.name).cmp(&(&b.binary_id, &b.name)));
+    let code = if interrupts.count() > 0 {
+        ExitCode::Interrupted
+    } else if run.faulted {
+        ExitCode::Fault
+    } else if listed.is_empty() {
+        ExitCode::NoTests
+    } else {
+        ExitCode::Success
+    };
+    drop(planned);
+    orphans::kill_all(&[]);
+    (listed, code)
 }
 
 #[derive(Debug)]
@@ -115,9 +130,30 @@ struct Run<'a> {
     stop: bool,
     failed: bool,
     faulted: bool,
+    watch: Watch<'a>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(options: &'a Options, interrupts: &'a Interrupts, reporter: &'a mut Reporter) -> Run<'a> {
+        orphans::adopt();
+        let (sender, events) = channel();
+        let interrupted = sender.clone();
+        interrupts.tell(move || _ = interrupted.send(Event::Interrupted));
+        Run {
+            options,
+            interrupts,
+            reporter,
+            sender,
+            events,
+            next_id: 0,
+            started: Vec::new(),
+            stop: false,
+            failed: false,
+            faulted: false,
+            watch: Watch::new(&options.baseline),
+        }
+    }
+
     fn is_stopped(&self) -> bool {
         self.stop || self.interrupts.count() > 0
     }
@@ -151,12 +187,10 @@ impl Run<'_> {
         planned
     }
 
-    fn choose(&self, binary: &Binary, tests: Vec<TestEntry>) -> (Vec<String>, Vec<TestEntry>) {
-        let is_ours = |test: &TestEntry| {
-            let contains =
-                |share: partition::Partition| share.contains(&binary.package, &binary.kind, &binary.name, &test.name);
-            test.selected && self.options.partition.is_none_or(contains)
-        };
+    fn choose(&mut self, binary: &Binary, tests: Vec<TestEntry>) -> (Vec<String>, Vec<TestEntry>) {
+        let id = binary.id();
+        self.watch.listed(&id, tests.iter().map(|test| &test.name));
+        let is_ours = |test: &TestEntry| test.selected && self.options.chooses(&binary.subject(&id, &test.name));
         let (runs, ignored): (Vec<_>, Vec<_>) = tests.into_iter().filter(is_ours).partition(|test| test.runs);
         (runs.into_iter().map(|test| test.name).collect(), ignored)
     }
@@ -255,10 +289,9 @@ impl Run<'_> {
         remaining: &mut BTreeSet<String>,
         mut interrupted: Option<&mut BTreeSet<String>>,
     ) -> Result<(), Death> {
-        let only = Some(remaining.iter().cloned().collect());
-        let settings = Settings { only, watched: self.watched(binary), ..self.options.settings.clone() };
+        let settings = self.settings(binary, remaining);
         // Where it has ended already, the events below say so.
-        _ = process.send(&ToBinary::Run { settings });
+        _ = process.send(&ToBinary::Run { settings: settings.into() });
         let mut running: BTreeMap<String, Instant> = BTreeMap::new();
         let mut deadline: Option<Instant> = None;
         let mut interrupts = 0;
@@ -326,6 +359,14 @@ impl Run<'_> {
         Err(Death { how: format!("{how} before it was done"), is_told: garbage.is_some() })
     }
 
+    fn settings(&mut self, binary: &Binary, tests: &BTreeSet<String>) -> Settings {
+        let id = binary.id();
+        let of_test = |name: &String| Some((name.clone(), self.options.of_test(&binary.subject(&id, name))?));
+        let of_tests = tests.iter().filter_map(of_test).collect();
+        let only = Some(tests.iter().cloned().collect());
+        Settings { only, tests: of_tests, watched: self.watched(binary), ..self.options.settings.clone() }
+    }
+
     /// The variables of a binary that are compared.
     fn watched(&mut self, binary: &Binary) -> Option<Vec<Span>> {
         let Settings { statics, crates, .. } = &self.options.settings;
@@ -366,10 +407,11 @@ impl Run<'_> {
         report.package.clone_from(&binary.package);
         report.binary.clone_from(&binary.name);
         report.kind.clone_from(&binary.kind);
-        if report.fails(&self.options.settings.levels) {
+        if report.fails() {
             self.failed = true;
             self.stop |= self.options.settings.fail_fast;
         }
+        self.watch.finished(&report);
         self.reporter.finished(&report);
     }
 }
@@ -419,6 +461,20 @@ impl Greetings {
 }
 
 impl Planned {
+    fn listed(&self) -> impl Iterator<Item = Listed> {
+        let listed = |name: &String, ignored: bool, reason: Option<String>| Listed {
+            package: self.binary.package.clone(),
+            binary: self.binary.name.clone(),
+            kind: self.binary.kind.clone(),
+            binary_id: self.binary.id(),
+            name: name.clone(),
+            ignored,
+            ignore_reason: reason.filter(|reason| !reason.is_empty()),
+        };
+        let runs = self.runs.iter().map(move |name| listed(name, false, None));
+        runs.chain(self.ignored.iter().map(move |test| listed(&test.name, true, test.ignored.clone())))
+    }
+
     fn ignored_reports(&self) -> impl Iterator<Item = TestReport> {
         self.ignored.iter().map(|test| TestReport {
             package: self.binary.package.clone(),

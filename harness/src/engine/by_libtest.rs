@@ -22,7 +22,7 @@ use crate::sys::{self, stdio};
 
 use super::analyser::{self, Analyser};
 use super::facets::passed;
-use super::judge::{Alone, Serve, judge};
+use super::judge::{Alone, Serve, Terms, judge};
 use super::messages::{Bytes, End, Reply, Request, Session};
 use super::parent::Pipes;
 use super::server::{self, Client};
@@ -89,13 +89,13 @@ fn compare(entry: &'static Entry) {
     let mut server = InCleanProcess { name, open: None };
     let settings = Settings { analyser: analyser::installed(), ..Settings::default() };
     // What only warns is not seen here.
-    if watch::is_denied(&settings.levels, cases[index].options.levels) {
+    if watch::is_denied(&Terms::of(&cases[index], &settings).levels) {
         watch::ask(&settings);
     }
     let analyser = Mutex::new(Analyser::new(settings.analyser.clone(), |_| {}));
     let mut report = judge(index, &cases[index], &settings, &Alone::default(), &mut server, &analyser, &|| ());
     server.close();
-    let fails = report.fails(&crate::Levels::default());
+    let fails = report.fails();
     if fails {
         report.package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
         let mut analyser = analyser.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -228,6 +228,7 @@ mod tests {
             path: path.into(),
             values: std::collections::BTreeMap::new(),
             note: None,
+            accepted: false,
             file: None,
             line: None,
         };

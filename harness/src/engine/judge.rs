@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use crate::case::TestCase;
-use crate::protocol::{ChildExit, Settings};
+use crate::protocol::{Accepted, ChildExit, Settings, TestSettings};
 use crate::state::Looks;
 use crate::{Level, Levels, Lint, StartMethod, TestReport};
 
@@ -23,7 +23,8 @@ use super::search::{Experiment, search};
 use super::watch::{self, Inspect};
 use super::{evidence, report, variables, verdict};
 
-/// What is in force for one test: the attribute over the settings of the run.
+/// What is in force for one test: what is imposed on all, over its attribute, over what is set for it, over what is set
+/// for all.
 pub struct Terms {
     /// The start methods.
     pub methods: Vec<StartMethod>,
@@ -33,24 +34,41 @@ pub struct Terms {
     pub levels: Levels,
     /// Whether the parent runs the body before it starts children.
     pub warm: bool,
-    /// Of the run.
-    settings: Settings,
+    /// How children end.
+    pub child_exit: ChildExit,
+    /// Differences that are known.
+    pub accepted: Vec<Accepted>,
+    /// What the search for a cause may cost: time and children.
+    pub budget: (Duration, u32),
 }
 
 impl Terms {
     /// Of a test.
     pub fn of(case: &TestCase, settings: &Settings) -> Terms {
         let options = &case.options;
+        let unset = TestSettings::default();
+        let (imposed, set) = (&settings.imposed, settings.tests.get(&case.name).unwrap_or(&unset));
+        let milliseconds = |time: Option<u64>| time.map(Duration::from_millis);
         let mut own = Levels::default();
         for (lint, level) in options.levels {
             own.set(*lint, *level);
         }
         Terms {
-            methods: options.methods.map_or_else(|| settings.methods.clone(), <[StartMethod]>::to_vec),
-            timeout: options.timeout.unwrap_or(Duration::from_millis(settings.timeout_ms)),
-            levels: settings.levels.overlaid(&own),
+            methods: imposed
+                .methods
+                .clone()
+                .or_else(|| options.methods.map(<[StartMethod]>::to_vec))
+                .or_else(|| set.methods.clone())
+                .unwrap_or_else(|| settings.methods.clone()),
+            timeout: milliseconds(imposed.timeout_ms)
+                .or(options.timeout)
+                .or(milliseconds(set.timeout_ms))
+                .unwrap_or(Duration::from_millis(settings.timeout_ms)),
+            child_exit: imposed.child_exit.or(options.exit).or(set.child_exit).unwrap_or(settings.child_exit),
+            levels: settings.levels.overlaid(&set.levels).overlaid(&own).overlaid(&imposed.levels),
+            accepted: set.accepted.clone(),
             warm: options.warm.unwrap_or(!case.has_setup()),
-            settings: settings.clone(),
+            budget: (Duration::from_millis(settings.cause_time_ms), settings.cause_children),
         }
     }
 
@@ -61,14 +79,9 @@ impl Terms {
             name: case.name.clone(),
             timeout_ms: patience.timeout.as_millis() as u64,
             stall_ms: patience.stall.map(|stall| stall.as_millis() as u64),
-            child_exit: self.child_exit(case),
+            child_exit: self.child_exit,
             ..Request::default()
         }
-    }
-
-    /// How children end.
-    pub fn child_exit(&self, case: &TestCase) -> ChildExit {
-        case.options.exit.unwrap_or(self.settings.child_exit)
     }
 
     /// How the variables that are watched are looked at.
@@ -76,11 +89,6 @@ impl Terms {
         let looked_at = |lint: Lint| self.levels.get(lint) > Level::Allow;
         let is_any = watch::spans().iter().any(|span| looked_at(variables::lint(span.storage)));
         if is_any { Inspect::Digest } else { Inspect::Nothing }
-    }
-
-    /// What the search for a cause may cost.
-    pub fn budget(&self) -> (Duration, u32) {
-        (Duration::from_millis(self.settings.cause_time_ms), self.settings.cause_children)
     }
 
     /// The steps of an attempt. Forked children come in pairs: what siblings share shows in the second only.

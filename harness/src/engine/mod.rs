@@ -4,6 +4,7 @@
 //! attempts. A server forks the [`parent`], which forks or executes each [`child`]; both watch by [`supervise`].
 //! What comes back is turned into [`facets`], collected in a [`history`], and concluded upon by [`verdict`].
 
+mod accepted;
 mod affinity;
 mod analyser;
 mod body;

@@ -51,6 +51,7 @@ pub fn of_test(case: &TestCase, history: &History, judgement: Judgement, duratio
         differences: judgement.differences,
         causes: judgement.causes,
         notes,
+        denied: judgement.denied,
         duration_ms: duration.as_millis() as u64,
         ..TestReport::new(&case.name, judgement.verdict)
     }

@@ -18,7 +18,7 @@ use crate::protocol::{FromBinary, PROTOCOL, SETTINGS_VARIABLE, Settings, ToBinar
 use crate::sys;
 
 use super::analyser::{self, Analyser};
-use super::judge::{Alone, judge};
+use super::judge::{Alone, Terms, judge};
 use super::report;
 use super::selection::Selection;
 use super::servers::Servers;
@@ -38,7 +38,7 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
     let threads = threads(&selection.arguments, &settings);
     // What only warns is not seen here.
-    if chosen.iter().any(|index| watch::is_denied(&settings.levels, cases[*index].options.levels)) {
+    if chosen.iter().any(|index| watch::is_denied(&Terms::of(&cases[*index], &settings).levels)) {
         watch::ask(&settings);
     }
     let servers = Arc::new(start_servers(chosen.len().min(threads), cases, &[]));
@@ -54,7 +54,7 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
         let run = run.clone();
         let case = &cases[index];
         Trial::test(case.name.clone(), move || match run.judge(index, &|| ()) {
-            Some(mut report) if report.fails(&run.settings.levels) => {
+            Some(mut report) if report.fails() => {
                 report.package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
                 Err(Failed::from(run.analyser.lock().unwrap_or_else(PoisonError::into_inner).text(&report)))
             }
@@ -98,7 +98,7 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
         cases,
         analyser: Run::analyser(&settings, &servers),
         servers,
-        settings: settings.into(),
+        settings: Arc::from(settings),
         stopped: Arc::default(),
         alone: Arc::default(),
     };
@@ -134,7 +134,7 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
             let name = &run.cases[index].name;
             let searching = || say(&FromBinary::Searching { name: name.clone() });
             if let Some(report) = run.judge(index, &searching) {
-                if run.settings.fail_fast && report.fails(&run.settings.levels) {
+                if run.settings.fail_fast && report.fails() {
                     run.stopped.store(true, Ordering::Release);
                 }
                 say(&FromBinary::Finished { report: Box::new(report) });

@@ -248,7 +248,7 @@ struct Laboratory<'a, S> {
 
 impl<'a, S: Serve> Laboratory<'a, S> {
     fn new(experiment: &'a Experiment<'a>, server: &'a mut S) -> Laboratory<'a, S> {
-        let (time, children) = experiment.terms.budget();
+        let (time, children) = experiment.terms.budget;
         Laboratory {
             experiment,
             server,
@@ -256,7 +256,7 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             end: Instant::now() + time,
             children_left: children,
             fresh_parents: false,
-            child_exit: experiment.terms.child_exit(experiment.case),
+            child_exit: experiment.terms.child_exit,
             in_pairs: true,
             last_took: 0,
         }

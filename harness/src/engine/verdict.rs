@@ -11,12 +11,14 @@ use super::facets::{Facets, Kind};
 use super::history::{Attempt, History, Place};
 use super::judge::Terms;
 use super::messages::{SetupRecord, Step};
-use super::{states, variables};
+use super::{accepted, states, variables};
 
 /// What is said of a test.
 pub struct Judgement {
     /// As a whole.
     pub verdict: Verdict,
+    /// The verdict is one that a lint is named after, which is denied.
+    pub denied: bool,
     /// What differs, at the levels in force; what is allowed is left out.
     pub differences: Vec<Difference>,
     /// What makes it differ, as far as experiments of the engine itself tell.
@@ -98,7 +100,8 @@ pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement 
         let more = history.twice.iter().len() + history.decoded.iter().len();
         notes.push(format!("repeated with {} fresh parents", history.attempts.len() + more));
     }
-    Judgement { verdict, differences, causes, notes }
+    let denied = verdict.lint().is_some_and(|lint| terms.levels.get(lint) == Level::Deny);
+    accepted::apply(&terms.accepted, Judgement { verdict, denied, differences, causes, notes })
 }
 
 /// Whether the first run of the attempt passes, and no later one.
@@ -358,7 +361,16 @@ impl Findings<'_> {
             let values = self.by_label(found.values);
             let level = self.terms.levels.get(found.lint);
             let (file, line) = (found.file, found.line);
-            self.differences.push(Difference { lint: found.lint, level, path: found.path, values, note, file, line });
+            self.differences.push(Difference {
+                lint: found.lint,
+                level,
+                path: found.path,
+                values,
+                note,
+                accepted: false,
+                file,
+                line,
+            });
         }
     }
 
@@ -548,7 +560,7 @@ impl Findings<'_> {
 
     fn add(&mut self, lint: Lint, path: String, values: BTreeMap<String, String>, note: Option<String>) {
         let level = self.terms.levels.get(lint);
-        self.differences.push(Difference { lint, level, path, values, note, file: None, line: None });
+        self.differences.push(Difference { lint, level, path, values, note, accepted: false, file: None, line: None });
     }
 
     fn name(&self, place: Place) -> String {

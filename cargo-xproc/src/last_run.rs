@@ -1,0 +1,189 @@
+//! The last run of this target directory, as its JSON lines: what filters and `cargo xproc accept` ask for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+use xproc_harness::{Level, Outcome, StartMethod, TestReport, Verdict};
+
+use crate::baseline::Entry;
+use crate::binary;
+use crate::error::{Error, Result};
+use crate::filter::Seen;
+use crate::report::json::{self, Line, Recorded};
+
+/// Verdicts of the last run.
+#[derive(Clone, Debug, Default)]
+pub struct LastRun(HashMap<String, HashMap<String, Seen>>);
+
+/// The last run, as `cargo xproc accept` needs it.
+#[derive(Debug)]
+pub struct Differences {
+    pub run: Recorded,
+    /// Of the baseline: what did not happen any more.
+    pub stale: Vec<Entry>,
+}
+
+impl LastRun {
+    /// An error where no run is recorded.
+    pub fn load(target_dir: &Path) -> Result<LastRun> {
+        let run = read(target_dir)?.run;
+        let seen = run.tests.iter().map(|report| {
+            let id = binary::id(&report.package, &report.kind, &report.binary);
+            (id, report.name.clone(), seen(report))
+        });
+        Ok(LastRun::of(seen))
+    }
+
+    pub fn of<Id: Into<String>, Name: Into<String>>(seen: impl IntoIterator<Item = (Id, Name, Seen)>) -> LastRun {
+        let mut results: HashMap<String, HashMap<String, Seen>> = HashMap::new();
+        for (id, name, seen) in seen {
+            results.entry(id.into()).or_default().insert(name.into(), seen);
+        }
+        LastRun(results)
+    }
+
+    /// What it said of a test, by the id of its binary and its name.
+    pub fn result(&self, binary_id: &str, test: &str) -> Option<&Seen> {
+        self.0.get(binary_id)?.get(test)
+    }
+}
+
+/// The last run with all that it found.
+pub fn read(target_dir: &Path) -> Result<Differences> {
+    let path = path(target_dir);
+    if !path.exists() {
+        return Err(Error::usage("no run is recorded yet: run `cargo xproc test` first"));
+    }
+    let run = json::read(&path)?;
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let stale = text.lines().rev().find_map(|line| match serde_json::from_str(line) {
+        Ok(Note::Baseline { stale }) => Some(stale),
+        Err(_) => None,
+    });
+    Ok(Differences { run, stale: stale.unwrap_or_default() })
+}
+
+/// Writes a run down while it goes on. What was there before stays until it is complete.
+#[derive(Debug)]
+pub struct Recorder {
+    /// `None` once it cannot be written: that is no reason to stop.
+    file: Option<BufWriter<NamedTempFile>>,
+    path: PathBuf,
+}
+
+impl Recorder {
+    pub fn new(target_dir: &Path) -> Recorder {
+        let path = path(target_dir);
+        let file = path.parent().and_then(|directory| NamedTempFile::new_in(directory).ok());
+        Recorder { file: file.map(BufWriter::new), path }
+    }
+
+    pub fn write(&mut self, line: &Line<'_>) {
+        self.append(line);
+    }
+
+    /// The run is over.
+    pub fn finish(mut self, stale: &[Entry]) -> Result<(), String> {
+        self.append(&Note::Baseline { stale: stale.to_vec() });
+        let Some(file) = self.file.take() else { return Err("it cannot be written".to_owned()) };
+        let file = file.into_inner().map_err(|error| error.to_string())?;
+        file.persist(&self.path).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn append(&mut self, line: &impl Serialize) {
+        if let Some(file) = &mut self.file {
+            let written = serde_json::to_writer(&mut *file, line).is_ok() && file.write_all(b"\n").is_ok();
+            if !written {
+                self.file = None;
+            }
+        }
+    }
+}
+
+/// What is added to the lines of the run.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Note {
+    Baseline { stale: Vec<Entry> },
+}
+
+fn path(target_dir: &Path) -> PathBuf {
+    target_dir.join("xproc/last-run.jsonl")
+}
+
+fn seen(report: &TestReport) -> Seen {
+    let mut methods = BTreeSet::new();
+    let differences = report.differences.iter().filter(|difference| difference.level > Level::Allow);
+    for values in differences.map(|difference| &difference.values) {
+        methods.extend(StartMethod::ALL.into_iter().filter(|method| is_odd(*method, values)));
+    }
+    if !matches!(report.verdict, Verdict::Pass | Verdict::Ignored) {
+        let ended_well = |outcome: &Outcome| matches!(outcome, Outcome::Returned { failed: false, .. });
+        let failed =
+            |method: &StartMethod| report.outcomes.get(method.name()).is_some_and(|run| !ended_well(&run.outcome));
+        methods.extend(StartMethod::ALL.into_iter().filter(failed));
+    }
+    Seen { verdict: report.verdict, methods }
+}
+
+/// Whether a value is otherwise than the parent's, or where the parent has none, than that of the most start methods.
+fn is_odd(method: StartMethod, values: &BTreeMap<String, String>) -> bool {
+    let Some(value) = values.get(method.name()) else { return false };
+    if let Some(parent) = values.get("parent") {
+        return value != parent;
+    }
+    let alike = |value: &String| values.values().filter(|other| *other == value).count();
+    let most = values.values().map(alike).max().unwrap_or(0);
+    alike(value) < most || most == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(values: &[(&str, &str)]) -> BTreeMap<String, String> {
+        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn odd(values: &BTreeMap<String, String>) -> Vec<StartMethod> {
+        StartMethod::ALL.into_iter().filter(|method| is_odd(*method, values)).collect()
+    }
+
+    #[test]
+    fn the_odd_one_out_is_the_one_that_differs() {
+        use StartMethod::{Fork, ForkServer, Spawn};
+        assert_eq!(odd(&values(&[("fork", "1"), ("spawn", "0"), ("forkserver", "0")])), [Fork]);
+        assert_eq!(
+            odd(&values(&[("parent", "1"), ("fork", "1"), ("spawn", "0"), ("forkserver", "0")])),
+            [Spawn, ForkServer]
+        );
+        assert_eq!(odd(&values(&[("fork", "1"), ("spawn", "0")])), [Fork, Spawn]);
+        assert_eq!(odd(&values(&[("before", "1"), ("after", "0")])), []);
+    }
+
+    #[test]
+    fn what_is_recorded_is_read_again_with_what_is_stale() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(read(directory.path()).unwrap_err().to_string().contains("no run is recorded"));
+        fs::create_dir(directory.path().join("xproc")).unwrap();
+        let report = crate::report::example::diverging();
+        let mut recorder = Recorder::new(directory.path());
+        let methods = StartMethod::ALL.as_slice().into();
+        recorder.write(&Line::Run(json::Run::Started { version: json::VERSION, methods, tests: 1 }));
+        recorder.write(&Line::Test(json::Test::Finished(std::borrow::Cow::Borrowed(&report))));
+        let stale = Entry::of(
+            "seed",
+            "old",
+            &xproc_harness::protocol::Accepted { lint: xproc_harness::Lint::Fd, item: "3".to_owned() },
+        );
+        recorder.finish(std::slice::from_ref(&stale)).unwrap();
+        let differences = read(directory.path()).unwrap();
+        assert_eq!((differences.run.tests.as_slice(), differences.stale), ([report.clone()].as_slice(), vec![stale]));
+        let seen = LastRun::load(directory.path()).unwrap();
+        assert_eq!(seen.result("seed", &report.name).unwrap().verdict, Verdict::Diverge);
+    }
+}
