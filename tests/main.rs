@@ -6,9 +6,12 @@
 mod support;
 
 mod cases {
+    mod baseline;
     mod building;
     mod causes;
     mod command_line;
+    mod configuration;
+    mod filters;
     mod fronts;
     mod hostile;
     mod interference;

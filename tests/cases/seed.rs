@@ -8,7 +8,7 @@ use crate::support::{Fixture, table};
 fn difference(lint: &str, path: &str, values: &[(&str, &str)]) -> Difference {
     let values: BTreeMap<_, _> = values.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let (lint, level, path) = (lint.to_owned(), "deny".to_owned(), path.to_owned());
-    Difference { lint, level, path, values, note: None, file: None, line: None }
+    Difference { lint, level, path, values, note: None, accepted: false, file: None, line: None }
 }
 
 #[test]

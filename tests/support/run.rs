@@ -44,6 +44,8 @@ pub struct Difference {
     pub path: String,
     pub values: BTreeMap<String, String>,
     pub note: Option<String>,
+    #[serde(default)]
+    pub accepted: bool,
     pub file: Option<String>,
     pub line: Option<u32>,
 }

@@ -187,12 +187,12 @@ impl Reporter {
     fn tell_of_baseline(&self) {
         let baseline = self.baseline.display();
         if self.accepted > 0 && self.format == MessageFormat::Human && !self.quiet {
-            show(&format!("{:>12} {} by `{baseline}`\n", "accepted", differences(self.accepted)));
+            show(&format!("{} accepted, see `{baseline}`\n", differences(self.accepted)));
         }
         if let [first, rest @ ..] = &self.stale[..] {
             let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
             warn(&format!(
-                "`{baseline}` has {} that no longer happen{}: {first}{more}; `cargo xproc accept` takes them out",
+                "`{baseline}` has {} that no longer happen{}: {first}{more}; `cargo xproc accept` takes out what is gone",
                 differences(self.stale.len()),
                 if rest.is_empty() { "s" } else { "" }
             ));
