@@ -113,6 +113,10 @@ impl Baseline {
         entries.iter().filter(|entry| self.entries.remove(entry).is_some()).count()
     }
 
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.keys()
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }

@@ -49,11 +49,36 @@ impl Binary {
     }
 }
 
+/// Package, kind and target of a test binary, from its id.
+pub fn parts(id: &str) -> (&str, &str, &str) {
+    match id.split_once("::") {
+        None => (id, "lib", id),
+        Some((package, target)) => match target.split_once('/') {
+            Some((kind, name)) => (package, kind, name),
+            None => (package, "test", target),
+        },
+    }
+}
+
 /// The name of a target's test binary.
 pub fn id(package: &str, kind: &str, name: &str) -> String {
     match kind {
         "lib" => package.to_owned(),
         "test" => format!("{package}::{name}"),
         _ => format!("{package}::{kind}/{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_tells_its_parts() {
+        for (package, kind, name) in
+            [("p", "lib", "p"), ("p", "test", "it"), ("p", "bin", "tool"), ("p", "example", "e")]
+        {
+            assert_eq!(parts(&id(package, kind, name)), (package, kind, name));
+        }
     }
 }

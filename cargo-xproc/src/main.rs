@@ -22,6 +22,7 @@ mod last_run;
 mod options;
 mod report;
 mod roles;
+mod rules;
 mod run;
 mod wrapper;
 

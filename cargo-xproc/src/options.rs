@@ -12,10 +12,11 @@ use crate::args::{ListArgs, MessageFormat, RunIgnored, SelectionArgs, SettingArg
 use crate::baseline::Baseline;
 use crate::cargo::Surroundings;
 use crate::cargo_options::CargoOptions;
-use crate::config::{Config, Origin, Override};
+use crate::config::{Config, Origin};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Subject};
 use crate::last_run::LastRun;
+use crate::rules::Rules;
 use crate::run::partition::Partition;
 
 /// A run of tests, as decided.
@@ -24,10 +25,9 @@ pub struct Options {
     pub cargo: CargoOptions,
     /// What every test binary is told, but for the tests that it runs.
     pub settings: Settings,
-    /// For single tests, the strongest first.
-    pub overrides: Vec<Override>,
-    pub baseline: Baseline,
-    /// Its path, as it is shown.
+    /// For single tests.
+    pub rules: Rules,
+    /// The path of the baseline, as it is shown.
     pub baseline_shown: PathBuf,
     /// For libtest's command line in each test binary.
     pub libtest: Vec<String>,
@@ -54,23 +54,6 @@ impl Options {
             && self.partition.is_none_or(|share| share.contains(package, kind, binary, test))
     }
 
-    /// What is in force for one test alone, if anything is.
-    pub fn of_test(&self, subject: &Subject<'_>) -> Option<TestSettings> {
-        let mut settings = TestSettings {
-            accepted: self.baseline.accepted(subject.binary_id, subject.test),
-            ..TestSettings::default()
-        };
-        let is_in = |it: &&Override| it.filter.contains(subject, self.last_run.as_ref());
-        for Override { settings: stronger_than_later, .. } in self.overrides.iter().filter(is_in) {
-            let TestSettings { methods, timeout_ms, child_exit, levels, accepted: _ } = stronger_than_later.clone();
-            settings.methods = settings.methods.or(methods);
-            settings.timeout_ms = settings.timeout_ms.or(timeout_ms);
-            settings.child_exit = settings.child_exit.or(child_exit);
-            settings.levels = levels.overlaid(&settings.levels);
-        }
-        (settings != TestSettings::default()).then_some(settings)
-    }
-
     /// Whether all is compared that the baseline was made of, so that what does not differ is no longer needed in it.
     pub fn compares_all(&self) -> bool {
         let TestSettings { methods, levels, .. } = &self.settings.imposed;
@@ -82,22 +65,28 @@ impl Options {
 
 /// Resolves what was typed, over what is configured.
 pub fn resolve(args: TestArgs, config: Config, surroundings: &Surroundings) -> Result<Options> {
-    let (imposed, levels) = config.split_levels();
     refuse_contradictions(&args.settings, &config)?;
     let methods_given = config.methods.origin.is_imposed();
     let repeating = repeating(&args, &config);
-    let Config { methods, timeout, child_exit, .. } = &config;
+    let mut options = new(args.selection, args.cargo, args.message_format, &config, surroundings)?;
+    options.settings = Settings { test_threads: options.settings.test_threads, ..settings(&config, surroundings) };
+    options.rules = rules(config, surroundings)?;
+    (options.repeating, options.methods_given) = (repeating, methods_given);
+    Ok(options)
+}
+
+/// What every test binary is told, whoever starts it.
+pub fn settings(config: &Config, surroundings: &Surroundings) -> Settings {
+    let (imposed, levels) = config.split_levels();
     let imposed = TestSettings {
-        methods: methods.imposed(),
-        timeout_ms: timeout.imposed().map(milliseconds),
-        child_exit: child_exit.imposed(),
+        methods: config.methods.imposed(),
+        timeout_ms: config.timeout.imposed().map(milliseconds),
+        child_exit: config.child_exit.imposed(),
         levels: imposed,
         accepted: Vec::new(),
     };
-    let mut options = new(args.selection, args.cargo, args.message_format, &config, surroundings)?;
-    options.baseline = Baseline::load(&config.baseline.value, &options.baseline_shown)?;
-    options.settings = Settings {
-        methods: config.methods.value,
+    Settings {
+        methods: config.methods.value.clone(),
         timeout_ms: milliseconds(config.timeout.value),
         causes: config.causes.value,
         cause_time_ms: milliseconds(config.cause_time.value),
@@ -109,10 +98,14 @@ pub fn resolve(args: TestArgs, config: Config, surroundings: &Surroundings) -> R
         fail_fast: config.fail_fast.value,
         statics: config.statics.value,
         crates: surroundings.crates.clone(),
-        ..options.settings
-    };
-    (options.overrides, options.repeating, options.methods_given) = (config.overrides, repeating, methods_given);
-    Ok(options)
+        ..Settings::default()
+    }
+}
+
+/// What is in force for single tests.
+pub fn rules(config: Config, surroundings: &Surroundings) -> Result<Rules> {
+    let path = config.baseline.value;
+    Ok(Rules { overrides: config.overrides, baseline: Baseline::load(&path, &surroundings.shown(&path))? })
 }
 
 /// What a list of tests depends on.
@@ -129,18 +122,11 @@ fn new(
     surroundings: &Surroundings,
 ) -> Result<Options> {
     let libtest = Libtest::read(&selection, config.run_ignored.value)?;
-    let asks_for_last_run = selection.filtersets.iter().any(Filter::asks_for_last_run)
-        || config.overrides.iter().any(|it| it.filter.asks_for_last_run());
-    if config.overrides.iter().any(|it| it.filter.asks_for_last_run()) {
-        return Err(Error::usage(
-            "overrides cannot depend on the last run: take `verdict()` and `method()` out of their filters",
-        ));
-    }
+    let asks_for_last_run = selection.filtersets.iter().any(Filter::asks_for_last_run);
     let test_threads = config.test_threads.value.map(NonZeroUsize::get);
     Ok(Options {
         settings: Settings { test_threads: libtest.test_threads.or(test_threads), ..Settings::default() },
-        overrides: Vec::new(),
-        baseline: Baseline::default(),
+        rules: Rules::default(),
         baseline_shown: surroundings.shown(&config.baseline.value),
         libtest: libtest.arguments,
         last_run: asks_for_last_run.then(|| LastRun::load(&surroundings.target_dir)).transpose()?,

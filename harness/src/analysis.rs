@@ -5,11 +5,13 @@
 //! stream socket that is the analyser's stdin, in messages that are a [`Question`] or an [`Answer`]. Every question has
 //! one answer.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 pub use crate::engine::messages::Bytes;
 pub use crate::frames::{receive, send};
-use crate::protocol::Statics;
+use crate::protocol::{Statics, TestSettings};
 use crate::value::Value;
 
 /// The analyser's only argument.
@@ -54,6 +56,15 @@ pub enum Question {
         /// The executable mappings of their process.
         mappings: Vec<Mapping>,
     },
+    /// What is in force for these tests alone?
+    Rules {
+        /// Where the rules are.
+        path: PathBuf,
+        /// The binary's id.
+        binary: String,
+        /// Names of tests.
+        tests: Vec<String>,
+    },
     /// How does this report read? It is the JSON of a [`TestReport`](crate::TestReport).
     Report(String),
 }
@@ -74,6 +85,8 @@ pub enum Answer {
     Trees(Vec<Option<Tree>>),
     /// The frames of each thread, innermost first.
     Stacks(Vec<Vec<Frame>>),
+    /// What is in force for those tests that have something of their own.
+    Rules(Vec<(String, TestSettings)>),
     /// The report as text.
     Report(String),
     /// The question cannot be answered, for this reason.

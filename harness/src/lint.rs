@@ -118,11 +118,6 @@ impl Levels {
         self.0.insert(lint, level);
     }
 
-    /// Whether none was set.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Those that were set.
     pub fn iter(&self) -> impl Iterator<Item = (Lint, Level)> {
         self.0.iter().map(|(lint, level)| (*lint, *level))

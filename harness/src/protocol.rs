@@ -37,6 +37,8 @@ pub struct Settings {
     pub levels: Levels,
     /// What is in force for single tests, by their names: over what is said above, and under what their attributes say.
     pub tests: BTreeMap<String, TestSettings>,
+    /// Where the analyser finds what is in force for single tests, where it is not said here.
+    pub rules: Option<PathBuf>,
     /// What is in force for all tests, over what their attributes say.
     pub imposed: TestSettings,
     /// How many tests run side by side; `None` leaves it to `--test-threads` and the number of cpus.
@@ -69,6 +71,7 @@ impl Default for Settings {
             child_exit: ChildExit::default(),
             levels: Levels::default(),
             tests: BTreeMap::new(),
+            rules: None,
             imposed: TestSettings::default(),
             test_threads: None,
             fail_fast: false,
@@ -89,19 +92,14 @@ impl Default for Settings {
 #[serde(default)]
 pub struct TestSettings {
     /// The start methods to compare.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub methods: Option<Vec<StartMethod>>,
     /// For each run of a body, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
     /// How children end.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub child_exit: Option<ChildExit>,
     /// Levels of the lints that are set.
-    #[serde(skip_serializing_if = "Levels::is_empty")]
     pub levels: Levels,
     /// Differences that are accepted: they are reported as such, and fail nothing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<Accepted>,
 }
 

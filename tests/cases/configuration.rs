@@ -1,6 +1,6 @@
 //! `.config/xproc.toml`, the variables `XPROC_*`, attributes, the command line: which goes over which.
 
-use crate::support::Fixture;
+use crate::support::{Fixture, tools};
 
 const FILE: &str = ".config/xproc.toml";
 
@@ -120,4 +120,29 @@ fn overrides_are_for_the_tests_that_they_choose() {
     assert_eq!(run.verdict("slow::takes_its_time"), "pass", "{run}");
     let run = fixture.test("slow:: --timeout 100ms").json().assert_code(100);
     assert_eq!(run.test("slow::takes_its_time").outcome("parent"), "timed-out", "{run}");
+}
+
+#[test]
+fn nextest_runs_under_the_same_settings() {
+    if !tools::is_there(&["nextest", "--version"]) {
+        return;
+    }
+    let fixture = with_file(
+        "nextest",
+        "timeout = '100ms'\n[profile.calm]\nlevels = { result = 'warn' }\n\
+         [[overrides]]\nfilter = 'test(slow::) & binary_id(gate)'\ntimeout = '60s'\n",
+    );
+    fixture.write(
+        ".config/xproc-baseline.toml",
+        "[[accepted]]\nbinary = 'gate'\ntest = 'an_old_difference'\nlint = 'result'\n",
+    );
+    let nextest = |profile: &str, deny: &str| {
+        let call = fixture.cargo("xproc nextest run --no-fail-fast").env("XPROC_PROFILE", profile);
+        call.env("XPROC_DENY", deny).finish()
+    };
+    nextest("", "").assert_code(0).assert_says(&["4 tests run: 4 passed"]);
+    nextest("", "result").assert_code(100).assert_says(&["4 tests run: 3 passed, 1 failed", "is_allowed_to_differ"]);
+    fixture.write(".config/xproc-baseline.toml", "");
+    nextest("", "").assert_code(100).assert_says(&["4 tests run: 3 passed, 1 failed", "an_old_difference"]);
+    nextest("calm", "").assert_code(0);
 }

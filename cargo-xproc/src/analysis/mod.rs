@@ -39,6 +39,8 @@ use xproc_harness::analysis::{Answer, Question};
 
 pub use watched::in_file as watched;
 
+use crate::rules::Rules;
+
 use conversation::Conversation;
 use image::Image;
 use memory::ProcessMemory;
@@ -77,14 +79,15 @@ fn answer_all(conversation: &Conversation) -> io::Result<()> {
     let mut next = conversation.question()?;
     while let Some((question, descriptors)) = next {
         let read = match question {
-            Question::Report(json) => {
-                conversation.answer(&report(&json))?;
+            Question::Report(_) | Question::Rules { .. } => {
+                conversation.answer(&answer_without_image(question))?;
                 next = conversation.question()?;
                 continue;
             }
             Question::Image => {
                 executable(descriptors).map_err(|error| format!("error reading the executable: {error}"))
             }
+            // All others are about one.
             _ => Err("there is no executable yet".to_owned()),
         };
         // It is kept until there is another.
@@ -123,7 +126,7 @@ fn answer_to<'i, 'd>(
 ) -> Answer {
     match question {
         Question::Image => Answer::Ready,
-        Question::Report(json) => report(&json),
+        Question::Report(_) | Question::Rules { .. } => answer_without_image(question),
         Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
         Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
         Question::Watched { statics, crates } => Answer::Watched(watched::spans(image, statics, &crates)),
@@ -145,10 +148,18 @@ fn answer_to<'i, 'd>(
     }
 }
 
-fn report(json: &str) -> Answer {
-    match serde_json::from_str(json) {
-        Ok(report) => Answer::Report(crate::report::block(&report)),
-        Err(error) => Answer::Failed(error.to_string()),
+/// What has nothing to do with an executable.
+fn answer_without_image(question: Question) -> Answer {
+    match question {
+        Question::Report(json) => match serde_json::from_str(&json) {
+            Ok(report) => Answer::Report(crate::report::block(&report)),
+            Err(error) => Answer::Failed(error.to_string()),
+        },
+        Question::Rules { path, binary, tests } => {
+            let rules = Rules::load(&path).map(|rules| rules.of_binary(&binary, tests));
+            rules.map_or_else(Answer::Failed, Answer::Rules)
+        }
+        _ => Answer::Failed("there is no executable yet".to_owned()),
     }
 }
 

@@ -85,16 +85,13 @@ pub fn nextest(
     directory: &Directory,
     surroundings: &Surroundings,
     listener: &Listener,
+    settings: &Settings,
 ) -> Result<i32> {
     let mut command = Command::new(program());
     command.arg("nextest").args(arguments);
     set(&mut command, &wrapper_environment(directory, surroundings, listener));
-    // The analyser of test binaries that nextest starts.
-    let settings =
-        Settings { analyser: std::env::current_exe().ok(), crates: surroundings.crates.clone(), ..Settings::default() };
-    if let Ok(settings) = serde_json::to_string(&settings) {
-        command.env(SETTINGS_VARIABLE, settings);
-    }
+    let settings = serde_json::to_string(settings).context(|| "error writing the settings".to_owned())?;
+    command.env(SETTINGS_VARIABLE, settings);
     let status = command.status().context(|| format!("error starting `{} nextest`", program().display()))?;
     Ok(status.code().unwrap_or(crate::exit_code::ExitCode::Fault as i32))
 }

@@ -92,6 +92,10 @@ impl<'de> Deserialize<'de> for Override {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Override, D::Error> {
         let written = Written::deserialize(deserializer)?;
         let filter = Filter::parse(&written.filter).map_err(serde::de::Error::custom)?;
+        if filter.asks_for_last_run() {
+            let why = "what is in force cannot depend on the last run, leave out `verdict()` and `method()`";
+            return Err(serde::de::Error::custom(why));
+        }
         let mut levels = Levels::default();
         for (lint, level) in written.levels {
             levels.set(lint, level);

@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
             stop: false,
             failed: false,
             faulted: false,
-            watch: Watch::new(&options.baseline),
+            watch: Watch::new(&options.rules.baseline),
         }
     }
 
@@ -361,7 +361,7 @@ impl<'a> Run<'a> {
 
     fn settings(&mut self, binary: &Binary, tests: &BTreeSet<String>) -> Settings {
         let id = binary.id();
-        let of_test = |name: &String| Some((name.clone(), self.options.of_test(&binary.subject(&id, name))?));
+        let of_test = |name: &String| Some((name.clone(), self.options.rules.of_test(&binary.subject(&id, name))?));
         let of_tests = tests.iter().filter_map(of_test).collect();
         let only = Some(tests.iter().cloned().collect());
         Settings { only, tests: of_tests, watched: self.watched(binary), ..self.options.settings.clone() }

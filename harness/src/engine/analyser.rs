@@ -13,11 +13,13 @@ use nix::unistd::Pid;
 
 use crate::TestReport;
 use crate::analysis::{ANALYSER, Answer, Change, Frame, Layout, Question, Span, Tree, Variable, receive, send};
-use crate::protocol::Statics;
+use crate::protocol::{Statics, TestSettings};
 
 use super::messages::{Standing, Waiting};
 use super::text;
 use super::watch::Kept;
+
+type Rules = Vec<(String, TestSettings)>;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,6 +75,14 @@ impl Analyser {
         })
     }
 
+    /// What is in force for tests of a binary, by the rules at a path.
+    pub fn rules(&mut self, path: PathBuf, binary: String, tests: Vec<String>) -> Result<Rules, String> {
+        self.ask(&Question::Rules { path, binary, tests }, &[], |answer| match answer {
+            Answer::Rules(settings) => Ok(settings),
+            other => Err(other),
+        })
+    }
+
     /// The frames of each thread that was copied, in order.
     pub fn stacks(&mut self, standing: &Standing) -> Result<Vec<Vec<Frame>>, String> {
         let threads = standing.threads.iter().filter_map(|thread| thread.dump.clone()).collect();
@@ -120,8 +130,8 @@ impl Analyser {
             Some(connection) => connection,
             None => self.start()?,
         };
-        // How a report reads has nothing to do with the executable.
-        if !matches!(question, Question::Report(_)) {
+        // These have nothing to do with the executable.
+        if !matches!(question, Question::Report(_) | Question::Rules { .. }) {
             connection.show_image()?;
         }
         // Where this fails, the socket is closed, and the next question starts another one.

@@ -1,10 +1,11 @@
 //! The runner: the test binary as its user starts it, with libtest's command line. Its worker threads have each test
 //! judged through a fork server; what they find goes to `cargo-xproc`, or to libtest-mimic's own output.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::case::TestCase;
 use crate::outcome::TestReport;
-use crate::protocol::{FromBinary, PROTOCOL, SETTINGS_VARIABLE, Settings, ToBinary};
+use crate::protocol::{FromBinary, PROTOCOL, SETTINGS_VARIABLE, Settings, TestSettings, ToBinary};
 use crate::sys;
 
 use super::analyser::{self, Analyser};
@@ -37,6 +38,10 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     }
     let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
     let threads = threads(&selection.arguments, &settings);
+    if let Some(path) = settings.rules.take() {
+        let names = chosen.iter().map(|index| cases[*index].name.clone()).collect();
+        settings.tests = rules(&settings, path, names);
+    }
     // What only warns is not seen here.
     if chosen.iter().any(|index| watch::is_denied(&Terms::of(&cases[*index], &settings).levels)) {
         watch::ask(&settings);
@@ -67,6 +72,17 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
     drop(servers);
     run.close();
     conclusion.exit()
+}
+
+/// What is in force for single tests of a binary that nextest started. Without it, a result would not be what was asked.
+fn rules(settings: &Settings, path: PathBuf, names: Vec<String>) -> BTreeMap<String, TestSettings> {
+    let binary = std::env::var("NEXTEST_BINARY_ID").or_else(|_| std::env::var("CARGO_PKG_NAME")).unwrap_or_default();
+    let mut analyser = Analyser::new(settings.analyser.clone(), |_| {});
+    let rules = analyser.rules(path, binary, names).unwrap_or_else(|error| {
+        eprintln!("error: what `.config/xproc.toml` and the baseline say of single tests is not known: {error}");
+        process::exit(FAULT)
+    });
+    rules.into_iter().collect()
 }
 
 /// The main function of a test binary that `cargo-xproc` started.
