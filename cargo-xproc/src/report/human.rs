@@ -64,6 +64,12 @@ impl Human {
         format!("{WARNED}{:>12}{WARNED:#} {QUIET}{id}{QUIET:#} {name}: for the cause of a difference\n", "Searching")
     }
 
+    /// A test takes its time.
+    pub fn slow(&self, id: &str, name: &str, time: Duration) -> String {
+        let (id, name, time) = (escape(id), cut_line(name, 200), seconds(time));
+        format!("{WARNED}{:>12}{WARNED:#} [> {time:>6}] {QUIET}{id}{QUIET:#} {name}\n", "SLOW")
+    }
+
     /// One line a test.
     pub fn status_line(&self, report: &TestReport) -> String {
         let style = style(report.verdict);

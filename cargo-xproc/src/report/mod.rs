@@ -7,13 +7,14 @@ pub mod example;
 mod human;
 pub mod json;
 pub mod list;
+mod progress;
 pub mod text;
 mod why;
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use xproc_harness::{Level, TestReport, Verdict};
 
@@ -24,6 +25,7 @@ use crate::last_run::Recorder;
 use crate::options::Options;
 use human::Human;
 use json::{Line, Run, Skipped, Test};
+use progress::Progress;
 
 /// Counts, and what the summary names.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +63,7 @@ pub struct Reporter {
     /// Nobody reads stdout any more.
     is_closed: bool,
     recorder: Option<Recorder>,
+    progress: Option<Progress>,
     /// Of the baseline: differences that were accepted, and what did not happen any more.
     accepted: usize,
     stale: Vec<Entry>,
@@ -80,6 +83,7 @@ impl Reporter {
             told_of_statics: false,
             is_closed: false,
             recorder: None,
+            progress: None,
             accepted: 0,
             stale: Vec::new(),
             baseline: options.baseline_shown.clone(),
@@ -105,7 +109,7 @@ impl Reporter {
             reason: reason.to_owned(),
         });
         if self.format == MessageFormat::Json {
-            warn(&format!("skipped: `{}` {reason}", binary.id()));
+            self.warn(&format!("skipped: `{}` {reason}", binary.id()));
         }
     }
 
@@ -119,22 +123,42 @@ impl Reporter {
         self.line(&Line::Run(Run::Started { version: json::VERSION, methods: methods.into(), tests: total }));
         if self.format == MessageFormat::Human && !self.quiet && total > 0 {
             show(&self.human.started(runs, binaries));
+            if shows_progress() {
+                self.progress = Some(Progress::new(runs));
+            }
         }
         if runs == 0 {
             let ignored = if total > 0 { "all that are chosen are ignored, `--run-ignored all` runs them" } else { "" };
             let other = "look at the filters and at the selection of packages and targets";
-            warn(&format!("no tests to run; {}", if total > 0 { ignored } else { other }));
+            self.warn(&format!("no tests to run; {}", if total > 0 { ignored } else { other }));
+        }
+    }
+
+    /// A test begins.
+    pub fn test_started(&mut self, binary: &Binary, name: &str) {
+        if let Some(progress) = &self.progress {
+            progress.started(binary.id(), name.to_owned());
+        }
+    }
+
+    /// A test has been running for so long.
+    pub fn slow(&mut self, binary: &Binary, name: &str, time: Duration) {
+        if self.format == MessageFormat::Human {
+            self.show(&self.human.slow(&binary.id(), name, time));
         }
     }
 
     pub fn finished(&mut self, report: &TestReport) {
         self.count(report);
+        if let Some(progress) = &self.progress {
+            progress.finished(binary::id(&report.package, &report.kind, &report.binary), report);
+        }
         self.line(&Line::Test(Test::Finished(Cow::Borrowed(report))));
         if self.format == MessageFormat::Human {
             let details = self.human.details(report);
             let is_boring = matches!(report.verdict, Verdict::Pass | Verdict::Ignored) && details.is_empty();
             if !(self.quiet && is_boring) {
-                show(&(self.human.status_line(report) + &details));
+                self.show(&(self.human.status_line(report) + &details));
             }
         }
     }
@@ -142,7 +166,7 @@ impl Reporter {
     /// The statics of a binary cannot be compared. Said once.
     pub fn not_compared(&mut self, reason: &str, binary: &Binary) {
         if !std::mem::replace(&mut self.told_of_statics, true) {
-            warn(&format!("statics are not compared, `{}`: {reason}", binary.id()));
+            self.warn(&format!("statics are not compared, `{}`: {reason}", binary.id()));
         }
     }
 
@@ -153,13 +177,13 @@ impl Reporter {
 
     /// We could not find something out.
     pub fn fault(&mut self, message: &str) {
-        anstream::eprintln!("{}error{:#}: {message}", human::FAILED, human::FAILED);
+        self.aside(|| anstream::eprintln!("{}error{:#}: {message}", human::FAILED, human::FAILED));
     }
 
     /// The cause of a difference is being searched, which may take a while.
     pub fn searching(&mut self, binary: &Binary, name: &str) {
         if self.format == MessageFormat::Human && !self.quiet {
-            show(&self.human.searching(&binary.id(), name));
+            self.show(&self.human.searching(&binary.id(), name));
         }
     }
 
@@ -167,10 +191,11 @@ impl Reporter {
     pub fn interrupted<'a>(&mut self, running: impl Iterator<Item = &'a String>) {
         let running: Vec<_> = running.map(|name| text::cut_line(name, 60)).collect();
         let tests = if running.is_empty() { String::new() } else { format!(" (running: {})", running.join(", ")) };
-        warn(&format!("interrupted, ending what runs{tests}; once more ends it at once"));
+        self.warn(&format!("interrupted, ending what runs{tests}; once more ends it at once"));
     }
 
     pub fn run_finished(&mut self) {
+        self.progress = None;
         let elapsed = self.since.elapsed();
         let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let skipped = self.skipped.clone();
@@ -180,7 +205,23 @@ impl Reporter {
         }
         self.tell_of_baseline();
         if let Some(Err(error)) = self.recorder.take().map(|recorder| recorder.finish(&self.stale)) {
-            warn(&format!("this run is not recorded for `verdict()` and `cargo xproc accept`: {error}"));
+            self.warn(&format!("this run is not recorded for `verdict()` and `cargo xproc accept`: {error}"));
+        }
+    }
+
+    /// Above the line that shows the progress.
+    fn show(&self, text: &str) {
+        self.aside(|| show(text));
+    }
+
+    fn warn(&self, message: &str) {
+        self.aside(|| warn(message));
+    }
+
+    fn aside<T>(&self, act: impl FnOnce() -> T) -> T {
+        match &self.progress {
+            Some(progress) => progress.suspend(act),
+            None => act(),
         }
     }
 
@@ -191,7 +232,7 @@ impl Reporter {
         }
         if let [first, rest @ ..] = &self.stale[..] {
             let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
-            warn(&format!(
+            self.warn(&format!(
                 "`{baseline}` has {} that no longer happen{}: {first}{more}; `cargo xproc accept` takes out what is gone",
                 differences(self.stale.len()),
                 if rest.is_empty() { "s" } else { "" }
@@ -227,9 +268,14 @@ impl Reporter {
         }
         if let Err(error) = json::write(line, &mut io::stdout().lock()) {
             self.is_closed = true;
-            warn(&format!("error writing results to stdout: {error}"));
+            self.warn(&format!("error writing results to stdout: {error}"));
         }
     }
+}
+
+/// On a terminal, where nobody keeps a log of it.
+fn shows_progress() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("CI").is_none()
 }
 
 fn differences(count: usize) -> String {

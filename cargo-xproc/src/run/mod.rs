@@ -30,6 +30,8 @@ use process::{Process, ProcessEvent, ProcessId, describe};
 const KEPT: usize = 16;
 /// For a test binary to start and tell its tests.
 const HELLO_PATIENCE: Duration = Duration::from_secs(60);
+/// A test that takes so long is named, and again each time it has taken as long.
+const SLOW: Duration = Duration::from_secs(60);
 /// For a test binary to end when it has nothing more to do.
 const END_PATIENCE: Duration = Duration::from_secs(10);
 /// For running tests to be ended and reported after an interrupt.
@@ -292,14 +294,21 @@ impl<'a> Run<'a> {
         let settings = self.settings(binary, remaining);
         // Where it has ended already, the events below say so.
         _ = process.send(&ToBinary::Run { settings: settings.into() });
-        let mut running: BTreeMap<String, Instant> = BTreeMap::new();
+        let mut running: BTreeMap<String, Running> = BTreeMap::new();
         let mut deadline: Option<Instant> = None;
         let mut interrupts = 0;
         let garbage = loop {
-            let event = match deadline {
-                Some(deadline) => self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+            let slow = running.values().map(Running::slow_at).min();
+            let event = match deadline.into_iter().chain(slow).min() {
+                Some(until) => self.events.recv_timeout(until.saturating_duration_since(Instant::now())),
                 None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
+            if event.is_err() && deadline.is_none_or(|deadline| Instant::now() < deadline) && slow.is_some() {
+                for (name, test) in running.iter_mut().filter(|(_, test)| test.slow_at() <= Instant::now()) {
+                    self.reporter.slow(binary, name, test.told_slow());
+                }
+                continue;
+            }
             match event {
                 Ok(Event::Interrupted) => {
                     interrupts += 1;
@@ -313,7 +322,10 @@ impl<'a> Run<'a> {
                 // Of a process that was before.
                 Ok(Event::Process(id, _)) if id != process.id => {}
                 Ok(Event::Process(_, ProcessEvent::Message(message))) => match *message {
-                    FromBinary::Started { name } => _ = running.insert(name, Instant::now()),
+                    FromBinary::Started { name } => {
+                        self.reporter.test_started(binary, &name);
+                        running.insert(name, Running::new());
+                    }
                     FromBinary::Searching { name } => self.reporter.searching(binary, &name),
                     FromBinary::Finished { report } => {
                         running.remove(&report.name);
@@ -342,7 +354,7 @@ impl<'a> Run<'a> {
             None if self.interrupts.count() > 0 => "was interrupted".to_owned(),
             None => describe(status),
         };
-        for (name, since) in running {
+        for (name, Running { since, .. }) in running {
             // Of an interrupted test nothing can be said.
             if self.interrupts.count() == 0 && remaining.remove(&name) {
                 if let Some(interrupted) = &mut interrupted {
@@ -413,6 +425,31 @@ impl<'a> Run<'a> {
         }
         self.watch.finished(&report);
         self.reporter.finished(&report);
+    }
+}
+
+/// A test that runs.
+#[derive(Debug)]
+struct Running {
+    since: Instant,
+    /// How often the user was told that it takes its time.
+    told: u32,
+}
+
+impl Running {
+    fn new() -> Running {
+        Running { since: Instant::now(), told: 0 }
+    }
+
+    /// When the user is told next.
+    fn slow_at(&self) -> Instant {
+        self.since + SLOW * (self.told + 1)
+    }
+
+    /// The user is told; for how long it has run at least.
+    fn told_slow(&mut self) -> Duration {
+        self.told += 1;
+        SLOW * self.told
     }
 }
 
