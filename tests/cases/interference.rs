@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -125,4 +125,54 @@ fn a_test_binary_that_is_replaced_while_it_runs_costs_nothing() {
     assert_eq!(test.outcome("parent"), "returned", "{run}");
     assert_eq!(test.outcome("fork"), "returned", "{run}");
     assert_eq!(run.verdict("a_plain_test"), "pass", "{run}");
+}
+
+#[test]
+fn a_run_that_is_stopped_goes_on_when_it_is_continued() {
+    let fixture = Fixture::shared("slow");
+    let pipes = Pipes::new();
+    let mut running = start(&fixture, &pipes, "--test-threads 1");
+    pipes.wait_for_body(&mut running);
+    // As by Ctrl-Z, which the system ignores where no shell could continue us.
+    signal(&running, libc::SIGSTOP);
+    let pid = i32::try_from(running.child.id()).expect("numbers of processes are small");
+    let mut status = 0;
+    // SAFETY: The status outlives the call. A stopped child is not reaped by it.
+    let stopped = unsafe { libc::waitpid(pid, &raw mut status, libc::WUNTRACED) };
+    assert!(stopped == pid && libc::WIFSTOPPED(status), "{}", running.output());
+    let _go = pipes.let_go();
+    signal(&running, libc::SIGCONT);
+    let run = Run::read(running.finish()).assert_code(0);
+    assert_eq!(run.names(), ["a_plain_test", "waits_to_be_let_go"], "{run}");
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_alone() {
+    let fixture = Fixture::shared("levels");
+    let on_terminal = || {
+        let (terminal, theirs) = terminal();
+        let mut child = fixture.test("--test-threads 1 passes").stderr_to(theirs);
+        let mut text = Vec::new();
+        // The other side is closed when the run has ended, which is an error on a terminal.
+        _ = File::from(terminal).read_to_end(&mut text);
+        assert_eq!(child.wait().expect("a child can be waited for").code(), Some(0));
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    let text = on_terminal();
+    assert!(text.contains("Running [00:00:0") && text.contains("/1") && text.contains("\u{1b}["), "{text}");
+    let piped = fixture.test("--test-threads 1 passes").finish().assert_code(0);
+    assert!(!piped.stderr.contains("Running [") && !piped.stderr.contains('\u{1b}'), "{piped}");
+}
+
+/// A terminal of 80 columns: our side, and that of who writes to it.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    let (mut ours, mut theirs) = (-1, -1);
+    let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: Both numbers and the size outlive the call; the other pointers may be null.
+    let made = unsafe {
+        libc::openpty(&raw mut ours, &raw mut theirs, std::ptr::null_mut(), std::ptr::null(), &raw const size)
+    };
+    assert_eq!(made, 0, "a terminal can be made");
+    // SAFETY: The descriptors were made by the call above, and nobody else has them.
+    unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
 }

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -85,6 +86,12 @@ impl Call {
         unsafe { self.command.pre_exec(inherit_nothing) };
         let child = self.command.spawn().expect("cargo can be started");
         Running { child, command: self.command, mark: self.mark }
+    }
+
+    /// Starts it with stderr on a terminal; stdout is not read.
+    pub fn stderr_to(mut self, terminal: OwnedFd) -> Child {
+        self.command.args(&self.arguments).env("TERM", "xterm").stdout(Stdio::null()).stderr(terminal);
+        self.command.spawn().expect("cargo can be started")
     }
 
     /// A run of tests with its results as JSON, read back.
