@@ -12,6 +12,8 @@ mod directories;
 mod environment;
 mod identity;
 mod limits;
+mod locale;
+mod memory_locks;
 mod scheduling;
 mod signals;
 mod threads;
@@ -155,9 +157,11 @@ const KINDS: &[Kind] = &[
     signals::KIND,
     timers::KIND,
     limits::KIND,
+    memory_locks::KIND,
     identity::KIND,
     scheduling::KIND,
     arithmetic::KIND,
+    locale::KIND,
 ];
 
 /// A look at work.

@@ -1,4 +1,4 @@
-//! Interval timers, which end in a signal.
+//! Interval timers, and POSIX timers.
 
 use nix::libc;
 
@@ -8,6 +8,9 @@ use super::{Kind, Seen, never};
 
 /// A fork and an exec in a new process both clear them: there is nothing to put back.
 pub const KIND: Kind = Kind { lint: Lint::Signal, look, restore: never };
+
+/// Of POSIX timers, those with a lower number are looked at: without `/proc` no call lists them.
+const TIMERS: i32 = 8;
 
 fn look(seen: &mut Seen) {
     let timers = [
@@ -20,6 +23,15 @@ fn look(seen: &mut Seen) {
             None => {}
             Some(0) => seen.add(name, "runs once"),
             Some(interval) => seen.add(name, format!("runs every {interval} us")),
+        }
+    }
+    for number in 0..TIMERS {
+        let name = || format!("POSIX timer {number}");
+        match sys::attributes::posix_timer(number) {
+            None => {}
+            Some(None) => seen.add(name(), "does not run"),
+            Some(Some(0)) => seen.add(name(), "runs once"),
+            Some(Some(interval)) => seen.add(name(), format!("runs every {interval} us")),
         }
     }
 }

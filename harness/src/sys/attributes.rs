@@ -72,3 +72,44 @@ pub fn floating_point() -> u64 {
 pub fn floating_point() -> u64 {
     0
 }
+
+/// Whether some of this process's memory is locked.
+pub fn has_locked_memory() -> bool {
+    // All that a process may have, in whole pages.
+    const ALL: usize = (usize::MAX >> 1) & !0xffff;
+    // SAFETY: with this flag alone msync changes nothing: it fails with EBUSY at a mapping that is locked (msync(2)), and
+    // with ENOMEM after it has passed what is not mapped.
+    let passed = unsafe { libc::msync(std::ptr::null_mut(), ALL, libc::MS_INVALIDATE) };
+    passed != 0 && nix::errno::Errno::last() == nix::errno::Errno::EBUSY
+}
+
+/// A POSIX timer by the number that the kernel gave it, which begins at 0 in each process: its interval in microseconds
+/// if it runs, `Some(None)` if it is only there.
+pub fn posix_timer(number: i32) -> Option<Option<u64>> {
+    let mut timer = MaybeUninit::<libc::itimerspec>::zeroed();
+    // SAFETY: the pointer is valid for writes of an `itimerspec`, for which all bytes zero are valid too.
+    let (got, timer) = unsafe {
+        let got = libc::syscall(libc::SYS_timer_gettime, number, timer.as_mut_ptr());
+        (got, timer.assume_init())
+    };
+    let microseconds = |time: libc::timespec| time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000;
+    let runs = timer.it_value.tv_sec > 0 || timer.it_value.tv_nsec > 0;
+    (got == 0).then(|| runs.then(|| microseconds(timer.it_interval)))
+}
+
+/// The locale of the C library, where asking for it takes no lock that a fork may have left held.
+#[cfg(target_env = "gnu")]
+pub fn locale() -> Option<String> {
+    // SAFETY: without a name nothing is set. glibc then returns its own text, which stays until a locale is set (by
+    // setlocale, which no other thread calls while a body has ended).
+    unsafe {
+        let name = libc::setlocale(libc::LC_ALL, std::ptr::null());
+        (!name.is_null()).then(|| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
+/// Of other C libraries nobody knows that.
+#[cfg(not(target_env = "gnu"))]
+pub fn locale() -> Option<String> {
+    None
+}
