@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use xproc_harness::protocol::{Statics, TestSettings};
@@ -69,14 +69,15 @@ pub fn resolve(args: TestArgs, config: Config, surroundings: &Surroundings) -> R
     let methods_given = config.methods.origin.is_imposed();
     let repeating = repeating(&args, &config);
     let mut options = new(args.selection, args.cargo, args.message_format, &config, surroundings)?;
-    options.settings = Settings { test_threads: options.settings.test_threads, ..settings(&config, surroundings) };
-    options.rules = rules(config, surroundings)?;
+    options.settings =
+        Settings { test_threads: options.settings.test_threads, ..settings(&config, &surroundings.crates) };
+    options.rules = rules(config, &surroundings.workspace_root)?;
     (options.repeating, options.methods_given) = (repeating, methods_given);
     Ok(options)
 }
 
 /// What every test binary is told, whoever starts it.
-pub fn settings(config: &Config, surroundings: &Surroundings) -> Settings {
+pub fn settings(config: &Config, crates: &[String]) -> Settings {
     let (imposed, levels) = config.split_levels();
     let imposed = TestSettings {
         methods: config.methods.imposed(),
@@ -97,15 +98,16 @@ pub fn settings(config: &Config, surroundings: &Surroundings) -> Settings {
         imposed,
         fail_fast: config.fail_fast.value,
         statics: config.statics.value,
-        crates: surroundings.crates.clone(),
+        crates: crates.to_vec(),
         ..Settings::default()
     }
 }
 
 /// What is in force for single tests.
-pub fn rules(config: Config, surroundings: &Surroundings) -> Result<Rules> {
+pub fn rules(config: Config, workspace_root: &Path) -> Result<Rules> {
     let path = config.baseline.value;
-    Ok(Rules { overrides: config.overrides, baseline: Baseline::load(&path, &surroundings.shown(&path))? })
+    let shown = path.strip_prefix(workspace_root).unwrap_or(&path);
+    Ok(Rules { overrides: config.overrides, baseline: Baseline::load(&path, shown)? })
 }
 
 /// What a list of tests depends on.

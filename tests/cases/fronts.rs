@@ -130,3 +130,43 @@ fn nightly_works_as_stable_does() {
     let run = Fixture::shared("ordinary").cargo("+nightly xproc test").json().assert_code(100);
     table::check("ordinary", &run);
 }
+
+#[test]
+fn two_machines_run_the_shares_of_an_archive_without_the_sources() {
+    if !tools::is_there(&["nextest", "--version"]) {
+        return;
+    }
+    let fixture = Fixture::shared("levels");
+    let machine = tempfile::tempdir().expect("there is a temporary directory");
+    let archive = machine.path().join("tests.tar.zst");
+    fixture.cargo("xproc nextest archive --archive-file").arg(&archive).finish().assert_code(0);
+    // Nextest wants a manifest, whatever is in it.
+    std::fs::write(machine.path().join("Cargo.toml"), "").expect("a file can be written");
+    let mut ran = Vec::new();
+    for share in ["hash:1/2", "hash:2/2"] {
+        let call = fixture.cargo("xproc nextest run --no-fail-fast --workspace-remap . --partition").arg(share);
+        let call = call.arg("--archive-file").arg(&archive).directory(machine.path());
+        let finished = call.finish().assert_code(100);
+        // `        PASS [   0.015s] (1/9) levels passes`
+        let of_test = |line: &str| {
+            let (how, rest) = line.trim_start().split_once(" [")?;
+            let name = rest.split_once(") levels")?.1.rsplit(' ').next()?;
+            ["PASS", "FAIL"].contains(&how).then(|| format!("{how} {name}"))
+        };
+        let mut tests: Vec<String> = finished.stderr.lines().filter_map(of_test).collect();
+        tests.sort();
+        // Failures are named again in the summary.
+        tests.dedup();
+        assert!(!tests.is_empty(), "{finished}");
+        if tests.contains(&"FAIL differs_in_its_result".to_owned()) {
+            finished.assert_says(&["cause: static `levels::GLOBAL`"]);
+        }
+        ran.extend(tests);
+    }
+    ran.sort();
+    for how in ["FAIL differs_in_its_result", "FAIL fails", "PASS passes", "PASS is_known_to_differ", "PASS fourth"] {
+        assert!(ran.contains(&how.to_owned()), "{how}: {ran:?}");
+    }
+    // All but the one that is ignored, each on one machine.
+    assert_eq!(ran.len(), 21, "{ran:?}");
+}

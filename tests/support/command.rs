@@ -55,6 +55,12 @@ impl Call {
         self
     }
 
+    /// One argument, which may have spaces.
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Call {
+        self.arguments.push(argument.into());
+        self
+    }
+
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Call {
         self.command.env(name, value);
         self

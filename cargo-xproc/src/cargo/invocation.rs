@@ -79,26 +79,22 @@ pub fn build(
     Ok(Built { binaries, doctests: collected.doctests })
 }
 
-/// `cargo nextest`, with the same test binaries.
-pub fn nextest(
-    arguments: &[OsString],
-    directory: &Directory,
-    surroundings: &Surroundings,
-    listener: &Listener,
-    settings: &Settings,
-) -> Result<i32> {
+/// `cargo nextest`, with an environment in which it builds our test binaries, if it builds.
+pub fn nextest(arguments: &[OsString], environment: Environment, settings: &Settings) -> Result<i32> {
     let mut command = Command::new(program());
     command.arg("nextest").args(arguments);
-    set(&mut command, &wrapper_environment(directory, surroundings, listener));
+    set(&mut command, &environment);
     let settings = serde_json::to_string(settings).context(|| "error writing the settings".to_owned())?;
     command.env(SETTINGS_VARIABLE, settings);
     let status = command.status().context(|| format!("error starting `{} nextest`", program().display()))?;
     Ok(status.code().unwrap_or(crate::exit_code::ExitCode::Fault as i32))
 }
 
-type Environment = Vec<(String, Option<OsString>)>;
+/// Variables that cargo gets; `None` is taken away.
+pub type Environment = Vec<(String, Option<OsString>)>;
 
-fn wrapper_environment(directory: &Directory, surroundings: &Surroundings, listener: &Listener) -> Environment {
+/// By which our test binaries are built.
+pub fn wrapper_environment(directory: &Directory, surroundings: &Surroundings, listener: &Listener) -> Environment {
     vec![
         ("RUSTC_WORKSPACE_WRAPPER".to_owned(), Some(directory.link(Role::Rustc).into())),
         (roles::WORKSPACE_WRAPPER.to_owned(), surroundings.configuration.rustc_workspace_wrapper()),
