@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use xproc_harness::protocol::Statics;
@@ -32,12 +33,16 @@ pub enum Command {
         #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Say what a lint, a verdict or a kind of defect means, with an example and how to fix it.
+    /// Say what a lint, a verdict, an outcome or a kind of defect means, with an example and how to fix it.
     Explain {
-        /// A lint, a verdict or a kind of defect, such as `result`, `flaky` or `dead-threads`.
+        /// Such as `result`, `flaky`, `deadlocked` or `dead-threads`; all topics are listed where none is given.
         #[arg(value_name = "TOPIC")]
-        topic: Topic,
+        topic: Option<Topic>,
     },
+    /// Say whether this machine can do all of it, and what is lost where it cannot.
+    Doctor(DoctorArgs),
+    /// Print the manual page, for `man -l -` or a file in a `man1` directory.
+    Man,
     /// List the tests that would run.
     List(Box<ListArgs>),
     /// Take the differences of the last run into the baseline, so that only new ones fail.
@@ -98,6 +103,13 @@ pub struct AcceptArgs {
 
     #[command(flatten)]
     pub cargo: WorkspaceArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// How it is told: for people, or as JSON.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub message_format: MessageFormat,
 }
 
 #[derive(Debug, clap::Args)]
@@ -269,6 +281,11 @@ pub enum MessageFormat {
     Human,
     /// One JSON object a line, on stdout.
     Json,
+}
+
+/// Whether the error is a wish for the version, and for all that is known of it.
+pub fn asks_for_long_version(error: &clap::Error, line: &[OsString]) -> bool {
+    error.kind() == ErrorKind::DisplayVersion && line.iter().any(|argument| argument == "--version")
 }
 
 /// Reads the command line, which starts with the program's name; `xproc` after it is cargo's way of calling us.

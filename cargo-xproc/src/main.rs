@@ -10,6 +10,7 @@ mod cargo;
 mod cargo_options;
 mod commands;
 mod config;
+mod doctor;
 mod duration;
 mod error;
 mod exit_code;
@@ -41,7 +42,14 @@ fn main() -> ExitCode {
     if line.len() == 2 && line[1] == ANALYSER {
         return analysis::serve();
     }
-    let args = args::parse(line).unwrap_or_else(|error| error.exit());
+    let args = match args::parse(line.clone()) {
+        Ok(args) => args,
+        Err(error) if args::asks_for_long_version(&error, &line) => {
+            anstream::println!("cargo-xproc {}", doctor::long_version());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => error.exit(),
+    };
     commands::run(args.command).unwrap_or_else(|error| {
         if !error.is_silent() {
             anstream::eprintln!("error: {error}");

@@ -103,6 +103,9 @@ mod lint;
 mod main_function;
 mod observe;
 mod outcome;
+#[cfg(feature = "embed")]
+#[doc(hidden)]
+pub mod probe;
 mod process;
 pub mod protocol;
 mod registry;

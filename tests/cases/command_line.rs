@@ -231,3 +231,63 @@ fn escape_sequences_are_for_terminals_alone() {
     let finished = fixture.test("--color always").finish().assert_code(100);
     assert!(finished.stderr.contains('\x1b'), "{finished}");
 }
+
+#[test]
+fn the_doctor_says_what_works_here_and_what_is_lost() {
+    let fixture = Fixture::own("gate", "doctor");
+    let doctor = |line: &str| fixture.cargo("xproc doctor").args(line).finish().assert_code(0);
+    let json: serde_json::Value =
+        serde_json::from_str(&doctor("--message-format json").stdout).expect("the doctor speaks JSON");
+    assert_eq!(json["version"], 1);
+    let checks = json["checks"].as_array().expect("checks are a list");
+    let found = |name: &str| checks.iter().find(|check| check["name"] == name).expect("it is checked");
+    assert_eq!(found("process descriptors")["status"], "ok", "{json}");
+    assert_eq!(found("debug information")["status"], "ok", "{json}");
+    let manifest = fixture.read("Cargo.toml");
+    fixture.write("Cargo.toml", &format!("{manifest}\n[profile.dev]\nstrip = true\n"));
+    let finished = doctor("");
+    assert!(finished.stdout.contains("limited debug information"), "{finished}");
+    assert!(finished.stdout.contains("Statics are not compared"), "{finished}");
+    assert!(finished.stdout.lines().all(|line| line.chars().count() <= 80), "{finished}");
+}
+
+#[test]
+fn the_manual_page_and_the_versions_are_there() {
+    let fixture = Fixture::shared("gate");
+    let page = fixture.cargo("xproc man").finish().assert_code(0).stdout;
+    assert!(page.contains(".TH cargo-xproc 1") && page.contains("show\\-config"), "{page}");
+    let long = fixture.cargo("xproc --version").finish().assert_code(0).stdout;
+    assert!(long.starts_with("cargo-xproc ") && long.contains("\nrustc ") && long.contains("\ncargo "), "{long}");
+    let short = fixture.cargo("xproc -V").finish().assert_code(0).stdout;
+    assert_eq!(short.lines().count(), 1, "{short}");
+}
+
+#[test]
+fn completions_can_be_loaded() {
+    let fixture = Fixture::shared("gate");
+    for (shell, check) in [("bash", &["bash", "-n"][..]), ("zsh", &["zsh", "-n"]), ("fish", &["fish", "--no-execute"])]
+    {
+        let script = fixture.cargo("xproc completions").args(shell).finish().assert_code(0).stdout;
+        assert!(script.contains("show-config"), "{script}");
+        let file = tempfile::NamedTempFile::new().expect("there is a temporary directory");
+        std::fs::write(file.path(), script).expect("a file can be written");
+        match std::process::Command::new(check[0]).args(&check[1..]).arg(file.path()).output() {
+            Ok(output) => assert!(output.status.success(), "{shell}: {output:?}"),
+            Err(error) => eprintln!("skipped: {shell} does not start: {error}"),
+        }
+    }
+}
+
+#[test]
+fn all_topics_are_listed_and_explained() {
+    let fixture = Fixture::shared("gate");
+    let list = fixture.cargo("xproc explain").finish().assert_code(0).stdout;
+    let words = list.lines().filter(|line| line.starts_with("    ")).flat_map(|line| line.split(", "));
+    let topics: Vec<&str> = words.map(|word| word.trim().trim_end_matches(',')).collect();
+    assert!(topics.len() > 40, "{list}");
+    for topic in ["result", "deadlocked", "stdio", "dead-threads", "flaky"] {
+        assert!(topics.contains(&topic), "{topic}: {list}");
+        let text = fixture.cargo("xproc explain").args(topic).finish().assert_code(0).stdout;
+        assert!(text.starts_with(topic), "{text}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What each subcommand does, as a list of its stages.
 
 mod accept;
+mod doctor;
 mod list;
 mod nextest;
 mod show_config;
@@ -17,6 +18,7 @@ use crate::cargo::invocation::{self, Built};
 use crate::cargo_options::CargoOptions;
 use crate::error::Result;
 use crate::exit_code::ExitCode;
+use crate::explain;
 use crate::handover::Listener;
 use crate::interrupt::Interrupts;
 use crate::options::Options;
@@ -29,7 +31,14 @@ pub fn run(command: Command) -> Result<process::ExitCode> {
         Command::Test(args) => test::run(*args).map(process::ExitCode::from),
         Command::Nextest { arguments } => nextest::run(&arguments),
         Command::Explain { topic } => {
-            anstream::print!("{topic}");
+            anstream::print!("{}", topic.map_or_else(explain::list, |topic| topic.to_string()));
+            Ok(ExitCode::Success.into())
+        }
+        Command::Doctor(args) => Ok(doctor::run(&args).into()),
+        Command::Man => {
+            let page = clap_mangen::Man::new(Args::command().name("cargo-xproc"));
+            // Where stdout is closed, nobody wants the rest.
+            _ = page.render(&mut std::io::stdout());
             Ok(ExitCode::Success.into())
         }
         Command::List(args) => list::run(*args).map(process::ExitCode::from),

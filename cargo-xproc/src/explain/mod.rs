@@ -1,30 +1,23 @@
 //! `cargo xproc explain`: what each lint, verdict and kind of defect means, with an example and what to do.
 
 pub mod defects;
+mod words;
 
 use std::fmt;
 use std::str::FromStr;
 
-use xproc_harness::{Explanation as Defect, Level, Lint};
+use xproc_harness::{Explanation as Defect, Level, Lint, Verdict};
 
 use crate::report::text::wrap;
+use words::{EXPLANATIONS, Explanation};
 
-/// A lint, a verdict or a kind of defect.
+/// A lint, a verdict, an outcome, a kind of cause or of defect.
 #[derive(Clone, Copy, Debug)]
 pub enum Topic {
     /// What is compared, and what is said of a test.
     Word(&'static Explanation),
     /// What makes start methods differ.
     Defect(Defect),
-}
-
-/// Of a lint or a verdict.
-#[derive(Debug)]
-pub struct Explanation {
-    name: &'static str,
-    means: &'static str,
-    example: &'static str,
-    fix: &'static str,
 }
 
 impl FromStr for Topic {
@@ -37,7 +30,7 @@ impl FromStr for Topic {
         found.map(Topic::Word).or(defect.map(Topic::Defect)).ok_or_else(|| {
             let names = EXPLANATIONS.iter().map(|explanation| explanation.name).chain(Defect::ALL.map(Defect::name));
             let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-            format!("unknown lint, verdict or kind of defect `{name}`, expected one of {}", names.join(", "))
+            format!("nothing is called `{name}`, expected one of {}", names.join(", "))
         })
     }
 }
@@ -57,7 +50,7 @@ impl fmt::Display for Topic {
                 };
                 writeln!(f, "{name} (lint, default level: {level})\n\n{means}")?;
             }
-            None => writeln!(f, "{name} (verdict)\n\n{means}")?,
+            None => writeln!(f, "{name} ({})\n\n{means}", kind(name))?,
         }
         if !example.is_empty() {
             show_example(f, example)?;
@@ -71,6 +64,41 @@ impl fmt::Display for Topic {
             )?;
         }
         Ok(())
+    }
+}
+
+/// All topics, by what they are.
+pub fn list() -> String {
+    let kinds = ["lint", "verdict", "outcome", "kind of cause"];
+    let mut groups: Vec<(String, Vec<&str>)> = kinds
+        .iter()
+        .map(|kind| {
+            let names = EXPLANATIONS.iter().map(|it| it.name).filter(|name| self::kind(name) == *kind);
+            (format!("{kind}s"), names.collect())
+        })
+        .collect();
+    groups.push(("kinds of defects".to_owned(), Defect::ALL.map(Defect::name).to_vec()));
+    groups[3].0 = "kinds of causes".to_owned();
+    let mut text = String::from("`cargo xproc explain TOPIC`, where TOPIC is one of\n");
+    for (kind, names) in groups {
+        text += &format!("\n{kind}:\n{}", wrap(&names.join(", "), 4, 80));
+    }
+    text
+}
+
+/// What a word is.
+fn kind(name: &str) -> &'static str {
+    let verdicts =
+        [Verdict::Pass, Verdict::Fail, Verdict::Diverge, Verdict::Flaky, Verdict::Unrepeatable, Verdict::Ignored];
+    if Lint::ALL.iter().any(|lint| lint.name() == name) {
+        "lint"
+    } else if verdicts.iter().any(|verdict| verdict.name() == name) {
+        "verdict"
+    } else if name == "stdio" {
+        // The other kinds of causes are named as their lints.
+        "kind of cause"
+    } else {
+        "outcome"
     }
 }
 
@@ -88,282 +116,8 @@ fn show_example(f: &mut fmt::Formatter<'_>, example: &str) -> fmt::Result {
     Ok(())
 }
 
-/// In the order of the lints, then of the verdicts that are not lints too.
-static EXPLANATIONS: &[Explanation] = &[
-    Explanation {
-        name: "result",
-        means: "\
-The same test ended in another way, returned another value or panicked with
-another message, depending on how its process was started. A forked child has
-its parent's memory as the parent left it: globals, thread-locals, locks in the
-state that they had, handles of threads that do not exist in the child. A
-spawned child, and one of the fork server, has none of that.",
-        example: "\
-static POOL: LazyLock<Pool> = LazyLock::new(Pool::start); // starts threads
-
-#[test]
-fn uses_the_pool() {
-    POOL.run(|| ());   // fork: waits for a thread that is not there
-}",
-        fix: "\
-Where only `fork` differs, look for what the parent had done before: a static
-that was initialised, a thread that was started, a lock that was held.
-Initialise it in the child, keep it out of statics, or re-create it when the pid
-changes.
-Where only `fork` passes, the test leans on a global that a fresh process does
-not have: pass it as an argument, or set it up in the child.",
-    },
-    Explanation {
-        name: "once",
-        means: "\
-The body works the first time in a process and gives another result the second
-time, in the same way in which it differs in a forked child. It is a body that
-can run only once in a process, and not a defect of fork.",
-        example: "\
-#[test]
-fn logs() {
-    env_logger::init();   // panics on the second call
-}",
-        fix: "\
-Nothing, if it is meant to run once in a process. Else use a `try_init` that may
-be called again, or do the initialisation in a `setup`.",
-    },
-    Explanation {
-        name: "argument",
-        means: "\
-An argument of the test is not the same after it was serialised and read back,
-which is how a spawned child and one of the fork server get it. A forked child
-has the original.",
-        example: "\
-#[derive(Serialize, Deserialize)]
-struct Job {
-    id: u32,
-    #[serde(skip)]
-    retries: u32,      // 3 before, 0 after
-}",
-        fix: "\
-Make the type serialise all that the child needs: look at `#[serde(skip)]`,
-`skip_serializing_if`, `default`, `with`, and at a format that cannot hold the
-value (JSON has no NaN and no `Some(None)`). Where the loss is meant, set the
-field again in the child.",
-    },
-    Explanation {
-        name: "observed",
-        means: "\
-A value given to `observe!` differs between start methods.",
-        example: "observe!(\"cache entries\", cache.len());   // fork 12, spawn 0",
-        fix: "\
-As for `result`: find out which inherited state the value depends on, and set it
-up in the child.",
-    },
-    Explanation {
-        name: "stdout",
-        means: "\
-The test wrote other bytes to stdout.",
-        example: "\
-static QUIET: AtomicBool = AtomicBool::new(false);
-
-fn prepare() {
-    QUIET.store(true, Relaxed);   // in the parent
-}
-
-#[xproc_harness::test(setup = prepare)]
-fn greets() {
-    if !QUIET.load(Relaxed) {
-        println!(\"hello\");        // spawn only
-    }
-}",
-        fix: "\
-Find out which inherited state the text depends on, and set it up in the child.
-Flush writers of your own before a child is started. If the text holds a time,
-an address or an id, leave it out or print it to stderr.",
-    },
-    Explanation {
-        name: "stderr",
-        means: "\
-The test wrote other bytes to stderr.",
-        example: "eprintln!(\"cache is cold\");   // spawn only",
-        fix: "\
-Look whether the message tells of inherited state. Log lines with times or ids
-are harmless: `-A stderr` silences them.",
-    },
-    Explanation {
-        name: "fd",
-        means: "\
-Other file descriptors are open when the test ends, or they have other targets,
-flags, offsets or locks. A forked child has all that its parent had left open,
-a spawned one what is not close-on-exec.",
-        example: "mem::forget(File::open(path)?)   // fork: two of them, spawn: one",
-        fix: "\
-Close what the test opens. Close in the child what it does not need, open with
-close-on-exec, and do not share a file's position between processes: open it
-again in the child.",
-    },
-    Explanation {
-        name: "env",
-        means: "\
-An environment variable differs when the test ends. Children by `fork` and
-`spawn` inherit what the parent set, those of the fork server do not.",
-        example: "unsafe { env::set_var(\"PATH\", format!(\"{path}:bin\")) }   // longer each time",
-        fix: "\
-Put variables back, set them in each process, or give them to the child as
-arguments.",
-    },
-    Explanation {
-        name: "cwd",
-        means: "\
-The current directory, or the root, differs when the test ends. Children by
-`fork` and `spawn` inherit the parent's, those of the fork server do not.",
-        example: "env::set_current_dir(dir)   // in a setup",
-        fix: "Use absolute paths, or set the directory in the child.",
-    },
-    Explanation {
-        name: "umask",
-        means: "\
-The file mode creation mask differs when the test ends. Children by `fork` and
-`spawn` inherit the parent's, those of the fork server do not.",
-        example: "umask(0o077)   // in a setup",
-        fix: "Set modes on the files themselves, or set the mask in the child.",
-    },
-    Explanation {
-        name: "signal",
-        means: "\
-A signal's disposition, the signal mask, what is pending or an interval timer
-differs when the test ends. Handlers live on in a forked child and end at exec;
-ignored signals and the mask go through exec too. Handlers are told apart by
-their flags, not by their functions.",
-        example: "ctrlc::set_handler(stop)   // the forked child writes to the parent's pipe",
-        fix: "Install handlers in each process that needs them; reset them in the child.",
-    },
-    Explanation {
-        name: "rlimit",
-        means: "\
-A resource limit differs when the test ends. Children by `fork` and `spawn`
-inherit the parent's, those of the fork server do not.",
-        example: "rlimit::increase_nofile_limit(4096)   // in a setup",
-        fix: "Raise limits before children start, or in each child.",
-    },
-    Explanation {
-        name: "identity",
-        means: "\
-What the process is to the system differs when the test ends: user, groups,
-capabilities, session, process group, seccomp, what happens at its parent's
-death, its nice value, scheduling, cpus, and how floating-point numbers round.",
-        example: "nice(1)   // in a setup: inherited by fork and spawn",
-        fix: "Do it in the child, and check for what fails there.",
-    },
-    Explanation {
-        name: "static",
-        means: "\
-A static holds another value when the test ends: of the workspace's own crates,
-with `--statics all` of dependencies too. Values are compared by their types:
-pointers are followed, the order of a map and the keys of its hasher do not
-count. Without debug information the bytes are compared. What varies between two
-fresh processes, and what a second run in one process changes in the same way,
-as a counter, is no difference.",
-        example: "\
-static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
-// set by a setup: fork Some(Config { retries: 3 }), spawn None",
-        fix: "\
-Harmless where the value is only a cache. Else pass it to the child, or set it
-in a function that every process calls first. `--statics none` spares the look.",
-    },
-    Explanation {
-        name: "thread-local",
-        means: "\
-A thread-local holds another value when the test ends, in the test's own thread.
-A forked child inherits those of the thread that forked it; every other child
-begins with new ones. They are compared as `static` says.",
-        example: "\
-thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
-// set by a setup: fork 1, spawn 0",
-        fix: "As for `static`. Remember that the child has only the thread that forked.",
-    },
-    Explanation {
-        name: "thread",
-        means: "\
-Other threads are left when the test ends, by name: `worker-*` stands for
-`worker-0`, `worker-1` and so on. Only the forking thread lives on in a forked
-child, whatever the handles in its memory say.",
-        example: "static WORKER: LazyLock<JoinHandle<()>> = ...; // has no thread behind it",
-        fix: "Join threads before children start, or start them in each process.",
-    },
-    Explanation {
-        name: "child-process",
-        means: "\
-Other child processes are left when the test ends, running or not waited for. A
-forked child cannot wait for those of its parent.",
-        example: "Command::new(\"server\").spawn()?;   // never waited for",
-        fix: "Wait for every child, also on the way out of a failed test.",
-    },
-    Explanation {
-        name: "random",
-        means: "\
-Two forked siblings have the same value where two fresh processes have different
-ones: a random stream, an id or a name that was to be unique is duplicated.",
-        example: "\
-#[test]
-fn draws() -> u64 {
-    fastrand::u64(..)   // seeded in the parent: forked children agree
-}",
-        fix: "\
-Seed the generator again in the child (by pid, or from the system), or draw ids
-from the system each time.",
-    },
-    Explanation {
-        name: "flaky",
-        means: "\
-Two runs of the test by the same start method ended in different ways. Nothing
-can be said about the start methods then.",
-        example: "assert!(started.elapsed() < Duration::from_millis(5));",
-        fix: "\
-Make the test repeatable first: times, ports, the order of threads, leftovers of
-an earlier run.",
-    },
-    Explanation {
-        name: "unrepeatable",
-        means: "\
-The test passes in the parent, which runs first, and then fails alike in every
-child: it leaves something outside its process behind.",
-        example: "fs::create_dir(\"/tmp/my-test\").unwrap();   // exists the second time",
-        fix: "\
-Clean up, or use a fresh temporary directory, port or name for each run.",
-    },
-    Explanation { name: "pass", means: "The test passes, and all start methods agree.", example: "", fix: "Nothing." },
-    Explanation {
-        name: "fail",
-        means: "\
-The test fails in the same way under every start method: an ordinary failing
-test. If its outcome is `lost`, its process or the whole test binary ended
-before it had a result.",
-        example: "assert_eq!(1 + 1, 3);",
-        fix: "Fix the test or what it tests; `cargo test` shows the same.",
-    },
-    Explanation {
-        name: "diverge",
-        means: "\
-Start methods differ by a denied lint, and the difference was there again when
-the test was repeated in fresh processes. Each difference is listed with its
-lint; `cargo xproc explain LINT` says what each means.",
-        example: "",
-        fix: "\
-Fix the difference. A known one can be marked: lower its level on the command
-line (`-W LINT`), or in the test (`#[xproc_harness::test(warn(LINT))]`).",
-    },
-    Explanation {
-        name: "ignored",
-        means: "The test is marked `#[ignore]` and was not run.",
-        example: "#[ignore = \"needs a network\"]",
-        fix: "\
-`--run-ignored only` runs ignored tests, `--run-ignored all` runs them with the
-others.",
-    },
-];
-
 #[cfg(test)]
 mod tests {
-    use xproc_harness::Verdict;
-
     use super::*;
 
     #[test]
@@ -374,6 +128,18 @@ mod tests {
             let text = name.parse::<Topic>().unwrap().to_string();
             assert!(text.starts_with(name) && text.contains("What to do"), "{text}");
         }
+    }
+
+    #[test]
+    fn every_outcome_and_kind_of_cause_is_explained() {
+        let outcomes = ["panicked", "exited", "signaled", "timed-out", "deadlocked", "lost"];
+        let causes = ["static", "thread-local", "env", "cwd", "umask", "fd", "signal", "rlimit", "argument", "stdio"];
+        for name in outcomes.into_iter().chain(causes) {
+            let text = name.parse::<Topic>().unwrap().to_string();
+            assert!(text.starts_with(name) && text.contains("What to do"), "{text}");
+            assert!(list().contains(name));
+        }
+        assert!(list().lines().all(|line| line.chars().count() <= 80), "{}", list());
     }
 
     #[test]

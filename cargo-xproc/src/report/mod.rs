@@ -4,7 +4,7 @@ mod advice;
 mod differing;
 #[cfg(test)]
 pub mod example;
-mod human;
+pub mod human;
 pub mod json;
 pub mod list;
 mod progress;
