@@ -51,8 +51,9 @@ fn a_level_on_the_command_line_changes_what_a_difference_means() {
     assert_run("-D stderr", 100, "differs_in_stderr", "diverge", &[("stderr", "deny")]);
     assert_run("-A once", 0, "runs_once_in_a_process", "pass", &[]);
     assert_run("-D once", 100, "runs_once_in_a_process", "diverge", &[("once", "deny")]);
-    // The test's own word is the last.
-    assert_run("-D result", 0, "is_allowed_to_differ", "pass", &[]);
+    // The command line goes over the test's own word.
+    assert_run("", 0, "is_allowed_to_differ", "pass", &[]);
+    assert_run("-D result", 100, "is_allowed_to_differ", "diverge", &[("result", "deny")]);
 }
 
 #[test]

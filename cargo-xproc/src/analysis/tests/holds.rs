@@ -102,7 +102,7 @@ fn texts(program: &Program, image: &Image) -> BTreeMap<String, String> {
     let spans: Vec<Span> = all.iter().map(|it| it.span).collect();
     let changes = values::changes(image, &spans, (&memory, &layout), (&memory, &layout));
     // What the program itself has set stays as it is; the standard library goes on while it is read.
-    let own = all.into_iter().zip(changes).filter(|(variable, _)| variable.origin == Origin::Dependency);
+    let own = all.into_iter().zip(changes).filter(|(variable, _)| variable.origin != Origin::Std);
     own.map(|(variable, change)| {
         assert_eq!(change.before, change.after, "{}", variable.name);
         (variable.name, change.after.unwrap_or_default())
