@@ -321,8 +321,8 @@ If it takes its time under every start method, raise `--timeout`, or set
         means: "\
 Every thread of the process waits, without a time limit, for something in its
 own memory, so that nobody is left to wake it. That is a proof: no time-out is
-waited for. The report says what each thread waits for, and which threads of the parent
-do not exist in the child.",
+waited for. The report says what each thread waits for, and which threads of the
+parent do not exist in the child.",
         example: "POOL.install(|| ());   // by `fork`: the pool's threads stayed behind",
         fix: "`cargo xproc explain dead-threads` and `cargo xproc explain held-lock` say how.",
     },
