@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::sys::received::{self, Received};
-use crate::value::{MAX_BYTES, from_tokens, to_message};
+use crate::value::{MAX_BYTES, from_message, to_message};
 
 /// Sends a message.
 pub fn send(mut socket: &UnixStream, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -49,7 +49,7 @@ pub fn receive<T: DeserializeOwned>(mut socket: &UnixStream) -> io::Result<Optio
     if tokens.len() as u64 != length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(Some((from_tokens(&tokens).map_err(io::Error::other)?, descriptors)))
+    Ok(Some((from_message(&tokens).map_err(io::Error::other)?, descriptors)))
 }
 
 #[cfg(test)]

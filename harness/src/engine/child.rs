@@ -87,7 +87,7 @@ pub fn spawned(file: std::os::fd::OwnedFd, case: impl Fn(usize) -> Option<TestCa
     let region = Region::from_memory_file(&file);
     drop(file);
     let Ok(region) = region else { sys::end::silently(REGION_FAILED) };
-    let order = region.records().first().and_then(|record| value::from_tokens::<ChildOrder>(record).ok());
+    let order = region.records().first().and_then(|record| value::from_message::<ChildOrder>(record).ok());
     region.reset(region.header().nonce.load(std::sync::atomic::Ordering::Acquire));
     let Some(order) = order else { sys::end::silently(REGION_FAILED) };
     let Some(case) = case(order.case as usize).filter(|case| case.name == order.name) else {

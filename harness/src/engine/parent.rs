@@ -193,7 +193,7 @@ impl Parent<'_> {
         }));
         self.boundaries += 1;
         self.ask(ask::MORE);
-        let answer = self.region.records().pop().and_then(|record| value::from_tokens(&record).ok());
+        let answer = self.region.records().pop().and_then(|record| value::from_message(&record).ok());
         match answer {
             Some(ParentRecord::More(request)) => {
                 self.request = request;
@@ -497,7 +497,7 @@ pub fn supervise_child(
     let ended = supervise(Watched { pid, stdout, stderr, leads_group: false }, &mut policy);
     let after_ms = (now_ns() - began) / 1_000_000;
     let complete = region.is_complete(nonce);
-    let reported = complete.then(|| value::from_tokens(region.records().first()?).ok()).flatten();
+    let reported = complete.then(|| value::from_message(region.records().first()?).ok()).flatten();
     match ended {
         Ok(ended) => put_together(step, ended, reported, after_ms, pid),
         Err(error) => lost(step, format!("cannot watch the child: {}", error.desc())),

@@ -248,7 +248,7 @@ impl Server {
 fn rehearse() {
     let record = ParentRecord::Child(lost(Step::Parent, String::new()));
     let tokens = value::to_message(&record).unwrap_or_default();
-    std::hint::black_box((body::look(Looks::all()), value::from_tokens::<ParentRecord>(&tokens).is_ok()));
+    std::hint::black_box((body::look(Looks::all()), value::from_message::<ParentRecord>(&tokens).is_ok()));
     // Where it is refused, children are slower.
     let _ = sys::code::inherit_pages();
 }
@@ -401,7 +401,7 @@ impl ParentPolicy<'_> {
     /// Reads what the parent has reported since this was last called.
     fn read_records(&mut self) {
         let (records, end) = self.server.region.records_from(self.read);
-        self.records.extend(records.iter().filter_map(|record| value::from_tokens(record).ok()));
+        self.records.extend(records.iter().filter_map(|record| value::from_message(record).ok()));
         self.read = end;
     }
 

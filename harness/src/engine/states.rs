@@ -191,7 +191,7 @@ fn encoded(attempt: &Attempt, place: Place) -> Option<&Bytes> {
 
 /// What a child says may be anything.
 fn decode(bytes: &Bytes) -> Option<State> {
-    value::from_tokens(&bytes.0).ok()
+    value::from_message(&bytes.0).ok()
 }
 
 fn all_equal<T: PartialEq>(values: impl IntoIterator<Item = T>) -> bool {

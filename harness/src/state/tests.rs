@@ -92,8 +92,8 @@ fn what_cannot_be_put_back_says_so() {
 fn a_state_is_what_was_sent() {
     let state = look(Looks::all()).unwrap();
     assert!(state.items.len() > 20);
-    let tokens = crate::value::to_tokens(&state).unwrap();
-    assert_eq!(crate::value::from_tokens::<State>(&tokens).unwrap(), state);
+    let tokens = crate::value::to_message(&state).unwrap();
+    assert_eq!(crate::value::from_message::<State>(&tokens).unwrap(), state);
 }
 
 #[test]
@@ -118,6 +118,6 @@ fn cost_of_a_look() {
     }
     time("all", &|| drop(look(Looks::all())));
     let state = look(Looks::all()).unwrap();
-    time("encode", &|| drop(crate::value::to_tokens(&state)));
-    println!("{} items, {} bytes", state.items.len(), crate::value::to_tokens(&state).unwrap().len());
+    time("encode", &|| drop(crate::value::to_message(&state)));
+    println!("{} items, {} bytes", state.items.len(), crate::value::to_message(&state).unwrap().len());
 }

@@ -1,9 +1,9 @@
 //! Values as trees that lose nothing, and as flat token streams to send them.
 //!
-//! [`to_tokens`] and [`from_tokens`] are a serde format: the default codec of arguments, and the form of the engine's
-//! own messages. What a child sent is never read as a user's type: [`tree()`] makes a [`Value`] of it, whatever the
-//! bytes are, and values are shown, turned into JSON and compared by [`diff()`]. [`parse_debug`] makes a [`Value`] of
-//! what `{:?}` printed, for types that have no other form.
+//! [`to_tokens`] and [`from_tokens`] are a serde format, the default codec of arguments; [`to_message`] and
+//! [`from_message`] are its form for the engine's own messages. What a child sent is never read as a user's type:
+//! [`tree()`] makes a [`Value`] of it, whatever the bytes are, and values are shown, turned into JSON and compared by
+//! [`diff()`]. [`parse_debug`] makes a [`Value`] of what `{:?}` printed, for types that have no other form.
 //!
 //! # Known limitations
 //!
@@ -20,6 +20,7 @@ mod diff;
 mod display;
 mod error;
 mod json;
+mod message;
 mod ser;
 mod token;
 mod tree;
@@ -33,6 +34,7 @@ pub use de::from_tokens;
 pub use debug_text::parse_debug;
 pub use diff::{MISSING, PathDifference, diff};
 pub use error::ValueError;
+pub use message::from_message;
 pub use ser::{to_message, to_tokens};
 pub use token::{MAX_BYTES, MAX_DEPTH, MAX_TOKENS};
 pub use tree::{Value, tree};
