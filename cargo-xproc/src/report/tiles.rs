@@ -89,10 +89,22 @@ pub fn of(report: &TestReport) -> [Option<Tile>; 4] {
     })
 }
 
-/// Whether a difference that is reported is this method's. Where all that others have is one value, that is not odd.
+/// Whether a difference that is reported is this method's, among the runs that ended well. How others ended, their
+/// tiles say by themselves.
 fn differs(report: &TestReport, method: StartMethod) -> bool {
+    let ended_well = |name: &str| {
+        let outcome = report.outcomes.get(name).map(|run| &run.outcome);
+        matches!(outcome, Some(Outcome::Returned { failed: false, .. }))
+    };
     let reported = report.differences.iter().filter(|difference| difference.level > Level::Allow);
-    reported.map(|difference| &difference.values).any(|values| is_odd(method, values))
+    reported.map(|difference| &difference.values).any(|values| {
+        let alike: BTreeMap<String, String> = values
+            .iter()
+            .filter(|(name, _)| ended_well(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        alike.len() > 1 && is_odd(method, &alike)
+    })
 }
 
 /// Whether a value is otherwise than the parent's, or where the parent has none, than that of the most start methods.
@@ -138,6 +150,8 @@ mod tests {
         assert_eq!(of(&example::deadlocked()), [Returned, Deadlocked, Returned, Returned].map(Some));
         assert_eq!(of(&example::failing()), [Panicked; 4].map(Some));
         assert_eq!(of(&example::ignored()), [None; 4]);
+        // One that ends well is no odd one because another does not.
+        assert_eq!(of(&example::panicking_siblings()), [Returned, Panicked, Returned, Returned].map(Some));
     }
 
     #[test]

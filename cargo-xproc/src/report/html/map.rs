@@ -8,11 +8,23 @@ use crate::binary;
 use crate::report::text::{cut_line, escape};
 use crate::report::tiles::{self, COLUMNS, Tile};
 
-/// Squares of a test: their size and distance.
-const SQUARE: usize = 10;
-const STEP: usize = 12;
-/// Tests that stand in a line; a narrow window scales nothing, it wraps lines of this many.
-const LINE: usize = 24;
+/// Tests that stand together; lines are made of such strips, as wide as the window is.
+const STRIP: usize = 10;
+/// Of more tests, the squares are small.
+const MANY: usize = 400;
+
+/// The size of a square, and the distance to the next.
+#[derive(Clone, Copy)]
+struct Scale {
+    square: usize,
+    step: usize,
+}
+
+impl Scale {
+    fn of(tests: usize) -> Scale {
+        if tests > MANY { Scale { square: 6, step: 7 } } else { Scale { square: 10, step: 12 } }
+    }
+}
 
 /// A block of lines for each binary. Nothing where there is nothing to compare.
 pub fn render(tests: &[Numbered<'_>]) -> Markup {
@@ -26,6 +38,7 @@ pub fn render(tests: &[Numbered<'_>]) -> Markup {
     }
     binaries.sort_by(|(one, _), (other, _)| one.cmp(other));
     binaries.iter_mut().for_each(|(_, tests)| tests.sort_by(|one, other| one.report.name.cmp(&other.report.name)));
+    let scale = Scale::of(tests.len());
     html! {
         section #map {
             h2 { "All tests" }
@@ -35,10 +48,12 @@ pub fn render(tests: &[Numbered<'_>]) -> Markup {
                 "."
             }
             (legend(tests))
-            @for (id, tests) in &binaries {
-                div.binary {
-                    h3 { (escape(id)) " " span.count { (tests.len()) } }
-                    div.lines { @for line in tests.chunks(LINE) { (strip(line)) } }
+            div.binaries {
+                @for (id, tests) in &binaries {
+                    div.binary {
+                        h3 { (escape(id)) " " span.count { (tests.len()) } }
+                        div.lines { @for tests in tests.chunks(STRIP) { (strip(tests, scale)) } }
+                    }
                 }
             }
         }
@@ -56,22 +71,22 @@ fn legend(tests: &[Numbered<'_>]) -> Markup {
     html! {
         ul.legend {
             @for tile in Tile::ALL.iter().filter(|tile| seen.contains(tile)) {
-                li { span.tile class=(class(*tile)) { (tile.mark()) } (tile.word()) }
+                li { span.tile.{(class(*tile))} { (tile.mark()) } (tile.word()) }
             }
             @if tests.iter().any(|test| test.report.verdict == Verdict::Ignored) { li { span.tile.none {} "not run" } }
         }
     }
 }
 
-fn strip(tests: &[Numbered<'_>]) -> Markup {
-    let (width, height) = (tests.len() * STEP, COLUMNS.len() * STEP);
+fn strip(tests: &[Numbered<'_>], Scale { square, step }: Scale) -> Markup {
+    let (width, height) = (tests.len() * step, COLUMNS.len() * step);
     html! {
         svg.strip width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } {
             @for (at, test) in tests.iter().enumerate() {
                 a href={ "#t" (test.number) } class={ "v-" (test.report.verdict) } {
                     title { (cut_line(&test.report.name, 200)) " (" (test.report.verdict) ")" }
                     @for (row, tile) in tiles::of(test.report).into_iter().enumerate() {
-                        rect class=(tile.map_or("none", class)) x=(at * STEP) y=(row * STEP) width=(SQUARE) height=(SQUARE) rx="2" {}
+                        rect class=(tile.map_or("none", class)) x=(at * step) y=(row * step) width=(square) height=(square) rx=(square / 4) {}
                     }
                 }
             }

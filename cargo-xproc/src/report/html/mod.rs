@@ -26,7 +26,8 @@ use crate::report::{Totals, place};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// Tests of a group that are named before the rest is folded.
+/// Groups that are shown before the rest is folded, and tests of a group that are named before its rest is.
+const CULPRITS: usize = 10;
 const NAMED: usize = 8;
 
 /// The page.
@@ -139,7 +140,7 @@ fn controls(totals: &Totals) -> Markup {
         nav aria-label="Filter" {
             label.chip for="only-all" { "all" span.count { (totals.run() + totals.ignored) } }
             @for (verdict, count) in verdicts(totals) {
-                label.chip for={ "only-" (verdict) } { i.dot class=(verdict) {} (verdict) span.count { (count) } }
+                label.chip for={ "only-" (verdict) } { i.dot.{(verdict)} {} (verdict) span.count { (count) } }
             }
             input #search type="search" placeholder="Search tests, values, variables" aria-label="Search" hidden autocomplete="off" spellcheck="false";
             span #found role="status" {}
@@ -173,27 +174,37 @@ fn groups(run: &Recorded, tests: &[Numbered<'_>]) -> Markup {
         return html! {};
     }
     let number = |report: &TestReport| tests.iter().position(|test| std::ptr::eq(test.report, report)).unwrap_or(0);
+    let rest: usize = groups.iter().skip(CULPRITS).map(|group| group.tests.len()).sum();
+    let card = |group: &Group<'_>, is_open: bool| {
+        html! {
+            details.culprit.warns[group.severity == Severity::Warns] open[is_open] {
+                summary {
+                    span.size { (group.tests.len()) }
+                    span.what { (ticked(&group.title)) }
+                    @if !group.causes.is_empty() { span.tag.proven { "proven" } }
+                    @if group.severity == Severity::Warns { span.tag { "warning" } }
+                }
+                (culprit(group, run))
+                ul.names {
+                    @for report in group.tests.iter().take(NAMED) { (link(report, number(report))) }
+                }
+                @if group.tests.len() > NAMED {
+                    details.more {
+                        summary { "and " (group.tests.len() - NAMED) " more" }
+                        ul.names { @for report in &group.tests[NAMED..] { (link(report, number(report))) } }
+                    }
+                }
+            }
+        }
+    };
     html! {
         section #culprits {
             h2 { "What is to blame" }
-            @for group in &groups {
-                details.culprit.warns[group.severity == Severity::Warns] open[groups.len() == 1] {
-                    summary {
-                        span.size { (group.tests.len()) }
-                        span.what { (ticked(&group.title)) }
-                        @if !group.causes.is_empty() { span.tag.proven { "proven" } }
-                        @if group.severity == Severity::Warns { span.tag { "warning" } }
-                    }
-                    (culprit(group, run))
-                    ul.names {
-                        @for report in group.tests.iter().take(NAMED) { (link(report, number(report))) }
-                    }
-                    @if group.tests.len() > NAMED {
-                        details.more {
-                            summary { "and " (group.tests.len() - NAMED) " more" }
-                            ul.names { @for report in &group.tests[NAMED..] { (link(report, number(report))) } }
-                        }
-                    }
+            @for group in groups.iter().take(CULPRITS) { (card(group, groups.len() == 1)) }
+            @if groups.len() > CULPRITS {
+                details.more {
+                    summary { "and " (groups.len() - CULPRITS) " more, of " (plural(rest, "test", "tests")) }
+                    @for group in &groups[CULPRITS..] { (card(group, false)) }
                 }
             }
         }
@@ -213,7 +224,7 @@ fn culprit(group: &Group<'_>, run: &Recorded) -> Markup {
 }
 
 fn link(report: &TestReport, number: usize) -> Markup {
-    html! { li { a href={ "#t" (number) } { i.dot class=(report.verdict) {} (cut_line(&report.name, 200)) } } }
+    html! { li { a href={ "#t" (number) } { i.dot.{(report.verdict)} {} (cut_line(&report.name, 200)) } } }
 }
 
 fn columns() -> Markup {
@@ -247,7 +258,7 @@ fn ticked(text: &str) -> Markup {
 /// A tile as it is drawn.
 fn tile(name: &str, tile: Option<Tile>) -> Markup {
     match tile {
-        Some(tile) => html! { span.tile class=(class(tile)) title={ (name) ": " (tile.word()) } { (tile.mark()) } },
+        Some(tile) => html! { span.tile.{(class(tile))} title={ (name) ": " (tile.word()) } { (tile.mark()) } },
         None => html! { span.tile.none title={ (name) ": not run" } {} },
     }
 }

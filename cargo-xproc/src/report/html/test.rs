@@ -37,7 +37,7 @@ pub fn row(test: Numbered<'_>, run: &Recorded, human: &Human) -> Markup {
 fn cells(report: &TestReport) -> Markup {
     let id = binary::id(&report.package, &report.kind, &report.binary);
     html! {
-        span.verdict class=(report.verdict) { (report.verdict) }
+        span.verdict.{(report.verdict)} { (report.verdict) }
         span.name {
             (cut_line(&report.name, 200)) " " small { (escape(&id)) }
             @if let Some(reason) = &report.ignore_reason { " " small { (cut_line(reason, 100)) } }
@@ -75,7 +75,7 @@ fn difference(difference: &Difference, workspace: &str) -> Markup {
     html! {
         section.part.difference {
             h4 {
-                span.lint class=(if *level == Level::Deny { "deny" } else { "warn" }) { (lint) }
+                span.lint.{(if *level == Level::Deny { "deny" } else { "warn" })} { (lint) }
                 @if !is_whole { " " code { (cut_line(path, 200)) } }
                 @if path == "kind" { " how it ended" }
                 @if *level == Level::Warn { span.tag { "warning" } }
