@@ -41,8 +41,8 @@ fn nothing_is_built_again() {
 #[test]
 fn two_runs_at_once_in_one_target_directory_both_finish() {
     let fixture = Fixture::own("depending", "twice").apart();
-    let runs = [fixture.test("--workspace").start(), fixture.test("--workspace").start()];
-    for run in runs {
+    let start = || fixture.test("--workspace").quick_harness().start();
+    for run in [start(), start()] {
         run.finish().assert_code(0).assert_says(&["1 passed"]);
     }
 }

@@ -167,7 +167,7 @@ fn causes_in_a_stripped_executable_are_addresses() {
 fn causes_are_named_in_a_static_executable() {
     let name = "several::one_of_many_is_to_blame";
     let call = Fixture::shared("causes").test("--lib --target x86_64-unknown-linux-gnu").args(name).args("-- --exact");
-    let run = call.env("RUSTFLAGS", "-C target-feature=+crt-static").json().assert_code(100);
+    let run = call.env("RUSTFLAGS", "-C target-feature=+crt-static").quick_harness().json().assert_code(100);
     assert_eq!(run.test(name).proven(), ["static causes::several::LEVEL"], "{run}");
 }
 

@@ -127,7 +127,7 @@ fn nightly_works_as_stable_does() {
     if !tools::is_there(&["+nightly", "--version"]) {
         return;
     }
-    let run = Fixture::shared("ordinary").cargo("+nightly xproc test").json().assert_code(100);
+    let run = Fixture::shared("ordinary").cargo("+nightly xproc test").quick_harness().json().assert_code(100);
     table::check("ordinary", &run);
 }
 

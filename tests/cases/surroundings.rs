@@ -107,7 +107,7 @@ fn cargos_configuration_and_a_path_with_spaces_are_respected() {
              [env]\nFROM_CONFIGURATION = \"yes\"\nFROM_FILE = {{ value = \"here\", relative = true }}\n"
         ),
     );
-    let seen = compare(&fixture, "", "", |call| call.env_remove("CARGO_TARGET_DIR"));
+    let seen = compare(&fixture, "", "", |call| call.env_remove("CARGO_TARGET_DIR").quick_harness());
     assert_line(&seen, "in_the_library", "rustflags=yes");
     assert_line(&seen, "in_the_library", "$FROM_CONFIGURATION=yes");
     let root = fixture.directory.display();
@@ -128,7 +128,8 @@ fn rustflags_and_a_wrapper_of_the_user_are_respected() {
             .test("--lib")
             .env("RUSTFLAGS", "--cfg from_rustflags")
             .env("RUSTC_WRAPPER", &wrapper)
-            .env("WRAPPER_LOG", &log),
+            .env("WRAPPER_LOG", &log)
+            .quick_harness(),
     );
     assert_line(&seen, "in_the_library", "rustflags=yes");
     assert_line(&seen, "in_the_library", &format!("$RUSTC_WRAPPER={}", wrapper.display()));
