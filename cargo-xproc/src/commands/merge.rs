@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::exit_code::ExitCode;
 use crate::report::Reporter;
 use crate::report::files::Files;
-use crate::report::json::{self, Recorded};
+use crate::report::json;
 use crate::report::merge::{Merged, Named, merge};
 
 /// Reads what several runs printed, and reports it as one.
@@ -28,17 +28,19 @@ pub fn run(args: &MergeArgs) -> Result<ExitCode> {
 }
 
 fn read(path: &Path) -> Result<Named> {
-    let name = path.display().to_string();
-    let run = if path == Path::new("-") { read_stdin()? } else { json::read(path)? };
-    if !run.is_complete {
-        return Err(Error::usage(format!("`{name}` ends before its run has ended: was it cut off?")));
+    let (name, bytes) = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        ("stdin".to_owned(), std::io::stdin().read_to_end(&mut bytes).map(|_| bytes))
+    } else {
+        (path.display().to_string(), std::fs::read(path))
+    };
+    let wrong = |what: String| Error::usage(format!("`{name}` {what}"));
+    let bytes = bytes.map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| wrong(format!("is no text: {error}")))?;
+    let run = json::parse(text).map_err(wrong)?;
+    if run.is_complete {
+        Ok((name, run))
+    } else {
+        Err(wrong("ends before its run has ended: was it cut off?".to_owned()))
     }
-    Ok((name, run))
-}
-
-fn read_stdin() -> Result<Recorded> {
-    let mut text = String::new();
-    let wrong = |error: String| Error::usage(format!("stdin {error}"));
-    std::io::stdin().read_to_string(&mut text).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    json::parse(&text).map_err(wrong)
 }
