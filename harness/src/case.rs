@@ -34,6 +34,8 @@ impl<'a> Cases<'a> {
 pub struct TestCase {
     /// The name as libtest lists it.
     pub name: String,
+    /// The file and the line in which it is defined, as the compiler names them.
+    pub place: (&'static str, usize),
     /// `#[ignore]`, with its reason if it has one.
     pub ignore: Option<String>,
     /// `#[should_panic]`.

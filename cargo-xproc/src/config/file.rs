@@ -41,7 +41,7 @@ pub fn layers(given: Option<&Path>, workspace_root: &Path, profile: &str) -> Res
     };
     let mut layers = read(&text, profile, &shown).map_err(|wrong| wrong.into_error(&shown, &text))?;
     for (_, layer) in &mut layers {
-        layer.baseline = layer.baseline.take().map(|path| workspace_root.join(path));
+        layer.paths().for_each(|path| *path = workspace_root.join(&*path));
     }
     Ok(layers)
 }

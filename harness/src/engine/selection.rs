@@ -48,6 +48,8 @@ impl Selection {
             ignored: case.ignore.clone(),
             selected: self.selects(case) && (!self.arguments.ignored || case.ignore.is_some()),
             runs: self.runs(case),
+            file: case.place.0.to_owned(),
+            line: u32::try_from(case.place.1).unwrap_or(0),
         }
     }
 
