@@ -46,7 +46,8 @@ pub fn layers(given: Option<&Path>, workspace_root: &Path, profile: &str) -> Res
     Ok(layers)
 }
 
-fn read(text: &str, profile: &str, shown: &Path) -> Result<Vec<(Origin, Layer)>, Wrong> {
+/// The layers of a text that was read from the file that is `shown`.
+pub fn read(text: &str, profile: &str, shown: &Path) -> Result<Vec<(Origin, Layer)>, Wrong> {
     let mut base: Layer = toml::from_str(text)?;
     let mut profiles = std::mem::take(&mut base.profile);
     if let Some((name, nested)) = profiles.iter().find(|(_, layer)| !layer.get_ref().profile.is_empty()) {

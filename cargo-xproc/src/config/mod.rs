@@ -2,7 +2,7 @@
 //! `.config/xproc.toml`, over the defaults. (Attributes are the harness's to read; see `Settings` there.)
 
 mod environment;
-mod file;
+pub mod file;
 mod layer;
 mod show;
 mod wrong;

@@ -2,7 +2,7 @@
 
 use libtest_mimic::{Arguments, Trial};
 
-use crate::case::TestCase;
+use crate::case::{Cases, TestCase};
 use crate::protocol::TestEntry;
 
 /// The arguments of this process. libtest takes several filters, libtest-mimic one, so the others are kept apart.
@@ -54,11 +54,10 @@ impl Selection {
     }
 
     /// Prints the list of tests as libtest does.
-    pub fn list(mut self, cases: &[TestCase]) {
+    pub fn list(mut self, cases: Cases<'_>) {
         self.arguments.list = true;
         let selected = cases.iter().filter(|case| self.selects(case));
-        let trials =
-            selected.map(|case| Trial::test(case.name.clone(), || Ok(())).with_ignored_flag(case.ignore.is_some()));
+        let trials = selected.map(|case| Trial::test(case.name, || Ok(())).with_ignored_flag(case.ignore.is_some()));
         // Nothing is run.
         let _ = libtest_mimic::run(&self.arguments, trials.collect());
     }
