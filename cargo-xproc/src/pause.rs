@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fs;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, raise};
 use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid};
 
 /// New processes may come while others are stopped; a few looks find them all.
@@ -19,7 +19,8 @@ pub fn stop() {
         return;
     }
     let stopped = stop_descendants();
-    _ = kill(Pid::this(), Signal::SIGSTOP);
+    // To this very thread, which else might run on until another has taken the signal.
+    _ = raise(Signal::SIGSTOP);
     // Tests go on before those who watch them, which would else see them stand still.
     for process in stopped.iter().rev().filter(|process| process.is_itself()) {
         _ = kill(process.pid, Signal::SIGCONT);
