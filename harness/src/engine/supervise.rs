@@ -86,13 +86,14 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     let mut cut = None;
     let interval = deadlock::INTERVAL.as_nanos() as u64;
     let mut next_look = sys::clock::now_ns() + interval;
-    let mut chatty = false;
+    // A child that ends soon closes its streams first, which would wake its watcher twice.
+    let (mut chatty, mut pause) = (!watched.leads_group, FIRST_PAUSE_NS);
     loop {
         let now = sys::clock::now_ns();
         let wake = if cut.is_some() { u64::MAX } else { next_look.min(policy.deadline_ns()) };
         // Who writes a line at a time is not woken up for and waited for at each: the pipe takes a millisecond's worth.
         let listened = if chatty { [None, None] } else { [stdout.fd(), stderr.fd()] };
-        let limit = if chatty { PAUSE_NS } else { u64::MAX };
+        let limit = if chatty { std::mem::replace(&mut pause, PAUSE_NS) } else { u64::MAX };
         let mut events = wait(&handle, listened, policy, wake.saturating_sub(now).min(limit));
         events.output |= chatty;
         chatty = false;
@@ -140,6 +141,8 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     Ok(Ended { status, cut, stdout: stdout.finish(), stderr: stderr.finish() })
 }
 
+/// How long the streams of a child that has just been started are left to fill.
+const FIRST_PAUSE_NS: u64 = 3_000_000;
 /// How long a stream that has just been read from is left to fill.
 const PAUSE_NS: u64 = 1_000_000;
 
