@@ -131,9 +131,7 @@ impl Table {
         let each = |cost: Cost, tests: usize| cost.wall.as_secs_f64() * 1000.0 / tests as f64;
         let mut ours = vec![(1000, each(thousand, 1000))];
         let mut others = Vec::new();
-        for tests in [100, 300, 3000, 10_000] {
-            let name = ["t100", "t300", "t3000", "t10000"]
-                [[100, 300, 3000, 10_000].iter().position(|n| *n == tests).unwrap_or(0)];
+        for (tests, name) in [(100, "hundred"), (300, "hundreds"), (3000, "thousands"), (10_000, "myriad")] {
             let workload = Workload::write(&self.scratch, name, &sources::trivial(tests), &[])?;
             let rounds = if tests > 1000 { 1 } else { self.rounds };
             let costs = workload.compare(&self.xproc, &[(Xproc, &[]), (Nextest, &[])], rounds)?;
@@ -142,7 +140,7 @@ impl Table {
         }
         ours.sort_unstable_by_key(|(tests, _)| *tests);
         let of = |tests: usize| ours.iter().find(|(number, _)| *number == tests).map_or(0.0, |(_, cost)| *cost);
-        self.rows.push(Row {
+        self.add(Row {
             work: "10,000 trivial tests, wall for each".into(),
             against: "for each of 1,000",
             ratio: format!("{:.2}", of(10_000) / of(1000)),
@@ -174,7 +172,7 @@ impl Table {
     fn memory(&mut self, thousand: &Workload) -> Result<()> {
         let ours = peak_mib(&mut thousand.command(&self.xproc, Xproc, &[]))?;
         let theirs = peak_mib(&mut thousand.command(&self.xproc, Nextest, &[]))?;
-        self.rows.push(Row {
+        self.add(Row {
             work: "memory of the whole tree, 1,000 tests".into(),
             against: "nextest's",
             ratio: format!("{:.2}", ours / theirs),
@@ -197,7 +195,7 @@ impl Table {
         let causes = tests.filter_map(|test| test["causes"].as_array().cloned()).flatten();
         let proven =
             causes.filter(|cause| cause["proven"] == true).find_map(|cause| Some(cause["name"].as_str()?.to_owned()));
-        self.rows.push(Row {
+        self.add(Row {
             work: "time to the cause of a proven deadlock".into(),
             against: "the time-out of 60 s",
             ratio: format!("{took:.1} s"),
@@ -216,8 +214,8 @@ impl Table {
         let runs: &[(Runner, &[&str])] = &[(Xproc, &quiet), (Xproc, &one), (Xproc, &two)];
         let costs = large.compare(&self.xproc, runs, self.rounds)?;
         let seconds: Vec<f64> = costs.iter().map(|cost| cost.wall.as_secs_f64()).collect();
-        let mut add = |work: &str, took: f64, limit| {
-            self.rows.push(Row {
+        let mut name = |work: &str, took: f64, limit| {
+            self.add(Row {
                 work: work.into(),
                 against: "a run that names none",
                 ratio: format!("{took:+.2} s"),
@@ -228,8 +226,8 @@ impl Table {
                 ),
             });
         };
-        add("naming the first difference in that large binary", seconds[1] - seconds[0], "2 s");
-        add("naming one more", seconds[2] - seconds[1], "0.2 s");
+        name("naming the first difference in that large binary", seconds[1] - seconds[0], "2 s");
+        name("naming one more", seconds[2] - seconds[1], "0.2 s");
         Ok(())
     }
 
@@ -241,8 +239,13 @@ impl Table {
         self.row(work, against, ours.cpu.as_secs_f64(), theirs.cpu.as_secs_f64(), limit);
     }
 
+    fn add(&mut self, row: Row) {
+        eprintln!("{}: {} ({})", row.work, row.ratio, row.measured);
+        self.rows.push(row);
+    }
+
     fn row(&mut self, work: &str, against: &'static str, ours: f64, theirs: f64, limit: &'static str) {
-        self.rows.push(Row {
+        self.add(Row {
             work: work.into(),
             against,
             ratio: format!("{:.2}", ours / theirs),

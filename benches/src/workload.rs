@@ -8,7 +8,7 @@ use crate::command::{cargo, command};
 use crate::cost::Cost;
 use crate::package;
 
-/// A package in a directory of its own, with a target directory of its own.
+/// A package in a directory of its own. All that are in one scratch directory have the same target directory.
 pub struct Workload {
     name: &'static str,
     directory: PathBuf,
@@ -39,7 +39,7 @@ impl Workload {
         for (file, text) in files {
             std::fs::write(directory.join("tests").join(file), text)?;
         }
-        Ok(Workload { name, directory, target: scratch.join(format!("{name}-target")) })
+        Ok(Workload { name, directory, target: scratch.join("target") })
     }
 
     /// The command, with these arguments for the runner.
