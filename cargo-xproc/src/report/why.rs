@@ -25,6 +25,9 @@ pub fn waiting(deadlock: &Deadlock) -> String {
         text += &format!("    thread `{}` waits for {:#x}\n", cut_line(&thread.name, 40), thread.address);
         text += &stack(&thread.stack);
     }
+    if let Some(holder) = &deadlock.held_by {
+        text += &wrap(&format!("the lock is held by {}", cut_line(holder, 200)), 4, WIDTH);
+    }
     if !deadlock.missing_threads.is_empty() {
         let (threads, do_not) = match deadlock.missing_threads.len() {
             1 => ("a thread", "does not"),

@@ -49,6 +49,7 @@ pub fn run(
         ids: vec![std::process::id() as i32, sys::tree::thread_id()],
         state: look(looks),
         variables,
+        stuck: Vec::new(),
     }
 }
 
