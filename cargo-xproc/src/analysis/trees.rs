@@ -46,7 +46,8 @@ pub fn containing(
         let start = values::address(layout, span);
         let memory = Noticing { memory, address, is_read: Cell::new(false) };
         let is_inside = (start..start.saturating_add(span.length)).contains(&address);
-        is_inside || (types.is_some_and(|types| read(image, types, span, &memory, layout).is_some()) && memory.is_read.get())
+        is_inside
+            || (types.is_some_and(|types| read(image, types, span, &memory, layout).is_some()) && memory.is_read.get())
     };
     spans.iter().position(has_it).and_then(|position| u32::try_from(position).ok())
 }

@@ -75,7 +75,8 @@ impl Scene<'_> {
         if fork_fails && !fresh_fails && self.passed(StartMethod::Fork, 0) == Some(true) {
             // Only the second sibling fails: both have taken the same thing.
             let of_thread = proven.iter().any(|cause| cause.kind == "thread-local");
-            let buffers = proven.iter().any(|cause| cause.type_name.as_ref().is_some_and(|name| name.contains("Writer")));
+            let buffers =
+                proven.iter().any(|cause| cause.type_name.as_ref().is_some_and(|name| name.contains("Writer")));
             return Some(match (of_thread, shares_descriptor && !buffers) {
                 (_, true) => Explanation::SharedDescriptor,
                 (true, _) => Explanation::DuplicatedRandom,

@@ -47,16 +47,19 @@ pub fn explain(report: &mut TestReport, history: &History, found: &Found, analys
             report.deadlock = Some(Deadlock {
                 method: place.method,
                 after_ms,
-                waiting_on: waiting_on.or_else(|| waits_in(&first?.1)),
-                held_by: first.filter(|(_, frames)| is_for_posix_mutex(frames)).and_then(|(thread, _)| thread.owner).map(
-                    |owner| {
+                waiting_on: waiting_on
+                    .or_else(|| lock(report).filter(|_| waits_for_lock))
+                    .or_else(|| waits_in(&first?.1)),
+                held_by: first
+                    .filter(|(_, frames)| is_for_posix_mutex(frames))
+                    .and_then(|(thread, _)| thread.owner)
+                    .map(|owner| {
                         let ids = history.attempts.iter().flat_map(|attempt| &attempt.runs).flat_map(|run| &run.ids);
                         match ids.into_iter().any(|id| *id == owner) {
                             true => "the thread of the test itself".to_owned(),
                             false => format!("thread {owner}, which does not exist in this process"),
                         }
-                    },
-                ),
+                    }),
                 threads: threads.iter().map(|(thread, frames)| waiting_thread(thread, frames)).collect(),
                 missing_threads: if is_forked { missing.clone() } else { Vec::new() },
             });
@@ -91,6 +94,14 @@ fn waited_for(address: u64, again: Option<u64>, parent: &Waiting, analyser: &mut
     let statics: Vec<Variable> =
         variables.into_iter().filter(|variable| is_static(variable) && of_program(variable)).take(STATICS).collect();
     analyser.containing(again?, &statics, parent).map(|variable| variable.name)
+}
+
+/// The one cause, if that is proven.
+fn lock(report: &TestReport) -> Option<String> {
+    match report.causes.as_slice() {
+        [cause] if cause.proven && cause.kind == "static" => Some(cause.name.clone()),
+        _ => None,
+    }
 }
 
 /// Statics in which an address is looked for.

@@ -469,9 +469,6 @@ pub struct Patience {
 /// A child that stands still for so many times what the body takes elsewhere does so because of how it was started.
 pub const STALL_FACTOR: u32 = 10;
 
-/// A child may use so many times as much of a processor as it may stand still.
-const BUSY_FACTOR: u32 = 3;
-
 impl Patience {
     /// Limited by nothing else.
     pub fn of_timeout(timeout: Duration) -> Patience {
@@ -493,7 +490,7 @@ impl Patience {
         let is_slow =
             |stall: &Duration| microseconds.is_some_and(|here| Duration::from_micros(here) > *stall / STALL_FACTOR);
         self.stall = self.stall.filter(|stall| !is_slow(stall));
-        self.busy = self.stall.filter(|_| microseconds.is_some()).map(|stall| stall * BUSY_FACTOR);
+        self.busy = self.stall.filter(|_| microseconds.is_some());
         self
     }
 }

@@ -49,6 +49,8 @@ pub struct Experiment<'a> {
 
 /// How many variables are named where none is proven.
 const SUSPECTS: usize = 5;
+/// How many are put back alone to see whether they break a process.
+const SINGLES: usize = 16;
 
 /// Looks for what makes forked children differ from fresh processes.
 pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &mut Analyser) -> Found {
@@ -256,6 +258,8 @@ struct Laboratory<'a, S> {
     in_haste: bool,
     /// What could not be put back.
     stuck: Vec<Item>,
+    /// A signal has ended a child in which something was put back.
+    breaks: bool,
     child_exit: ChildExit,
 }
 
@@ -285,6 +289,7 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             hung: None,
             in_haste: true,
             stuck: Vec::new(),
+            breaks: false,
         }
     }
 
@@ -327,13 +332,26 @@ impl<'a, S: Serve> Laboratory<'a, S> {
     }
 
     /// All were put back, and none matters; but for those that could not be.
-    fn rule_out(&self, candidates: &[Candidate]) -> Conclusion {
+    fn rule_out(&mut self, candidates: &[Candidate]) -> Conclusion {
         let is_stuck = |candidate: &Candidate| candidate.items().iter().any(|item| self.stuck.contains(item));
-        let named: Vec<usize> = (0..candidates.len()).filter(|position| is_stuck(&candidates[*position])).collect();
+        let mut named: Vec<usize> = (0..candidates.len()).filter(|position| is_stuck(&candidates[*position])).collect();
+        // Or for one without which no child can live: its old value leads to memory that is something else by now.
+        for (position, candidate) in candidates.iter().enumerate().take(SINGLES) {
+            if self.breaks && !named.contains(&position) {
+                self.breaks = false;
+                let reached = self.reaches(&candidate.items());
+                named.extend((reached == Some(false) && self.breaks).then_some(position));
+                self.breaks = true;
+            }
+        }
         let note = match named.len() {
             0 => ruled_out(candidates),
-            1 => format!("{}; the suspect cannot be put back, so it is the cause or one more thing is", ruled_out(candidates)),
-            _ => format!("{}; the suspects cannot be put back, so one of them may be the cause", ruled_out(candidates)),
+            1 => "the cause is not proven: the suspect cannot be put back in a child that lives on, and nothing else that \
+                  the parent has changed makes the difference"
+                .into(),
+            _ => "the cause is not proven: the suspects cannot be put back in a child that lives on, and nothing else \
+                  that the parent has changed makes the difference"
+                .into(),
         };
         Conclusion { named, proven: false, notes: vec![note] }
     }
@@ -458,6 +476,7 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             let stuck = run.stuck.iter().filter_map(|at| items.get(*at as usize));
             let stuck: Vec<Item> = stuck.filter(|item| !self.stuck.contains(item)).cloned().collect();
             self.stuck.extend(stuck);
+            self.breaks |= matches!(run.end, End::Signaled(_)) && !items.is_empty();
             let family = self.waiting.iter().flat_map(|waiting| [waiting.parent, waiting.server, waiting.body]);
             let ids: Vec<i32> = run.ids.iter().copied().chain(family).collect();
             let facets = Facets::of(run, &self.experiment.case.should_panic, &ids);
@@ -466,7 +485,10 @@ impl<'a, S: Serve> Laboratory<'a, S> {
                 self.hung = Some(standing.clone());
             }
             // What has not come to its end counts as what it would come to, until that is to be proven.
-            if is_cut && goal.hang_is_ruled_out_by().is_some() && matches!(run.end, End::TimedOut { stalled: false, .. }) {
+            if is_cut
+                && goal.hang_is_ruled_out_by().is_some()
+                && matches!(run.end, End::TimedOut { stalled: false, .. })
+            {
                 return Some(true);
             }
             // To see it hang a second time would cost as much again.

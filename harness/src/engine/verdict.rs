@@ -67,7 +67,15 @@ pub fn unsteady(history: &History) -> bool {
 
 /// The verdict.
 pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement {
-    let mut found = Findings { history, case, terms, differences: Vec::new(), causes: Vec::new(), explained: Vec::new(), notes: Vec::new() };
+    let mut found = Findings {
+        history,
+        case,
+        terms,
+        differences: Vec::new(),
+        causes: Vec::new(),
+        explained: Vec::new(),
+        notes: Vec::new(),
+    };
     let plain = if history.first().setup.as_ref().is_some_and(|setup| setup.failed.is_some()) {
         found.notes.push("the setup did not return: the body was not run".into());
         Verdict::Fail
