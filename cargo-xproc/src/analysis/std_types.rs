@@ -109,7 +109,7 @@ pub fn value<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> 
         }
         // What wraps a descriptor is told by the outermost name.
         "FileDesc" | "Socket" | "AnonPipe" => seen.show("__0"),
-        "File" => Some(marked("File", seen.show("inner").or_else(|| seen.show("__0"))?)).map(flat),
+        "File" => Some(flat(marked("File", seen.show("inner").or_else(|| seen.show("__0"))?))),
         _ => None,
     }
 }
