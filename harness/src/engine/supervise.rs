@@ -39,6 +39,10 @@ pub trait Policy {
     fn stall_limit_ns(&self) -> u64 {
         u64::MAX
     }
+    /// For how long it may have a processor, in nanoseconds, before it is killed.
+    fn busy_limit_ns(&self) -> u64 {
+        u64::MAX
+    }
     /// Called whenever the watcher wakes; may take a while. `stdout` and `stderr` have been drained. Through `handle`
     /// the process is watched.
     fn serve(&mut self, handle: BorrowedFd<'_>, stdout: &mut Capture, stderr: &mut Capture);
@@ -68,7 +72,7 @@ pub struct Ended {
 pub enum Cut {
     /// The deadline passed.
     TimedOut(Standing),
-    /// It stood still for too long.
+    /// It stood still for too long, or ran without an end.
     Stalled(Standing),
     /// It would never have gone on.
     Deadlocked(Standing),
@@ -120,7 +124,9 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
                 proof = Proof::default();
             } else if finding == Finding::Deadlocked {
                 cut = Some(Cut::Deadlocked(standing::of(pid)));
-            } else if matches!(finding, Finding::StandsStill(time) if time >= policy.stall_limit_ns()) {
+            } else if matches!(finding, Finding::StandsStill(time) if time >= policy.stall_limit_ns())
+                || (finding == Finding::Moves && is_busy(pid, policy.busy_limit_ns()))
+            {
                 cut = Some(Cut::Stalled(standing::of(pid)));
             }
         }
@@ -143,6 +149,12 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
 
 /// How long the streams of a child that has just been started are left to fill.
 const FIRST_PAUSE_NS: u64 = 3_000_000;
+
+/// Whether it has had a processor for so many nanoseconds.
+fn is_busy(pid: Pid, limit: u64) -> bool {
+    limit != u64::MAX && sys::clock::busy_ns_of(pid).is_some_and(|busy| busy >= limit)
+}
+
 /// How long a stream that has just been read from is left to fill.
 const PAUSE_NS: u64 = 1_000_000;
 
