@@ -81,6 +81,12 @@ impl Call {
         self
     }
 
+    /// As a shell starts a job, which can be stopped.
+    pub fn in_group_of_its_own(mut self) -> Call {
+        self.command.process_group(0);
+        self
+    }
+
     /// Runs it to its end, and checks that it left no process behind.
     pub fn finish(self) -> Finished {
         self.start().finish()
