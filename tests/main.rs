@@ -11,11 +11,13 @@ mod cases {
     mod causes;
     mod command_line;
     mod configuration;
+    mod documents;
     mod filters;
     mod fronts;
     mod hostile;
     mod interference;
     mod ordinary;
+    mod packaging;
     mod seed;
     mod state;
     mod statics;

@@ -1,6 +1,7 @@
 //! What the tests stand on: fixtures, commands with a scrubbed environment, runs read back, the table of expectations.
 
 pub mod command;
+pub mod document;
 pub mod fixture;
 pub mod leftovers;
 pub mod run;
