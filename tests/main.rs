@@ -11,8 +11,11 @@ mod cases {
     mod causes;
     mod command_line;
     mod configuration;
+    mod coverage;
     mod documents;
     mod filters;
+    mod flags;
+    mod flow;
     mod fronts;
     mod hostile;
     mod interference;

@@ -33,7 +33,7 @@ impl Place {
         let mut words = name.split(' ');
         let name: &'static str = words.next().unwrap_or_default().to_owned().leak();
         let tag = block.place().replace(|it: char| !it.is_ascii_alphanumeric(), "-");
-        let fixture = Fixture { target: target(), ..Fixture::own(name, &tag) };
+        let fixture = Fixture::own(name, &tag).built_in(target());
         for variant in words {
             for file in fs::read_dir(fixture.directory.join(variant)).expect("the fixture has it") {
                 let file = file.expect("a directory can be read");
@@ -99,7 +99,7 @@ fn crates_and_configurations_in_the_documents_work() {
     let mut manifest = String::new();
     let mut crates = 0;
     for block in document::blocks() {
-        let fixture = || Fixture { target: target(), ..Fixture::own("gate", &format!("document-{}", block.line)) };
+        let fixture = || Fixture::own("gate", &format!("document-{}", block.line)).built_in(target());
         if block.is("manifest").is_some() {
             let harness = tools::repository().join("harness");
             manifest = block.text.replace("../xproc/harness", harness.to_str().expect("the path is text"));
@@ -147,6 +147,7 @@ fn every_block_says_how_it_is_tested() {
     let blocks = document::blocks();
     assert!(blocks.len() > 20, "documents have blocks");
     for block in blocks {
+        assert!(!block.language.is_empty(), "{}: the block has no language", block.place());
         let known = DIRECTIVES.iter().any(|word| block.is(word).is_some());
         assert!(known, "{}: no comment before the block says how it is tested", block.place());
         if let Some(test) = block.is("tested by") {
@@ -191,7 +192,9 @@ fn blocks_are_compared_without_what_differs_from_run_to_run() {
     let output = "    Finished\n     PASS [  0.731s] a tests::b\n  fork  \"87ff\"\n  ^^^^\n  0x7f01 waits\n  end\n";
     assert_eq!(document::shows(output, "    PASS [ 12.001s] a tests::b\n[...]\n  0x1 waits\n"), Ok(()));
     assert_eq!(document::shows(output, "  fork \"0012\"\n  ^\n"), Ok(()));
-    for other in ["     FAIL [  0.731s] a tests::b\n", "  0x7f01 waits\n[...]\n  fork \"87ff\"\n", "  0x1 waits\n  fork\n"] {
-        assert_eq!(document::shows(output, other).is_err(), true, "{other}");
+    for other in
+        ["     FAIL [  0.731s] a tests::b\n", "  0x7f01 waits\n[...]\n  fork \"87ff\"\n", "  0x1 waits\n  fork\n"]
+    {
+        assert!(document::shows(output, other).is_err(), "{other}");
     }
 }
