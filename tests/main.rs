@@ -21,6 +21,7 @@ mod cases {
     mod interference;
     mod ordinary;
     mod packaging;
+    mod reports;
     mod seed;
     mod state;
     mod statics;

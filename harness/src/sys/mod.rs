@@ -23,3 +23,4 @@ pub mod region;
 pub mod signals;
 pub mod stdio;
 pub mod tree;
+pub mod warm_thread;
