@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Fixture, document, tools};
+use crate::support::{Fixture, document};
 
-const COMMANDS: [&str; 10] =
-    ["", "test", "list", "accept", "show-config", "doctor", "nextest", "explain", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["", "test", "list", "accept", "merge", "show-config", "doctor", "nextest", "explain", "completions", "man"];
 
 /// Options at the beginnings of lines, as `-p, --package <SPEC>`.
 fn documented(help: &str) -> BTreeSet<String> {
     let mut options = BTreeSet::new();
     for line in help.lines().map(str::trim_start).filter(|line| line.starts_with('-')) {
         let words = line.split([' ', ',', '<', '=', '[']).take_while(|word| word.is_empty() || word.starts_with('-'));
-        options.extend(words.filter(|word| word.len() > 1).map(str::to_owned));
+        options.extend(words.map(|word| word.trim_end_matches('.')).filter(|word| word.len() > 1).map(str::to_owned));
     }
     options
 }
@@ -66,7 +66,8 @@ fn every_documented_option_is_used_by_a_test() {
 fn all_commands_are_looked_at() {
     let help = Fixture::shared("gate").cargo("xproc --help").finish().assert_code(0).stdout;
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let listed: BTreeSet<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
+    let listed: BTreeSet<&str> =
+        listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !name.is_empty()).collect();
     let known: BTreeSet<&str> = COMMANDS.into_iter().filter(|command| !command.is_empty()).chain(["help"]).collect();
     assert_eq!(listed, known);
 }
@@ -79,30 +80,4 @@ fn an_option_that_no_test_uses_is_found() {
     assert!(uses("cargo xproc test --bin one", "--bin") && uses("\"-E\"", "-E"));
     assert!(!uses("cargo xproc test --bins", "--bin") && !uses("--no-run", "-r") && !uses("a-E", "-E"));
     assert!(!used().contains(&["--no-such", "-option"].concat()), "what is looked at is not this file");
-}
-
-/// What cargo does with an option is cargo's; that it is handed on shows in what cargo does.
-#[test]
-fn options_of_cargo_are_handed_on() {
-    let fixture = Fixture::own("ordinary", "options");
-    let list = |line: &str| {
-        let finished = fixture.cargo("xproc list").args(line).finish().assert_code(0);
-        let listed = finished.stdout.lines().filter(|line| !line.starts_with(' ')).map(str::to_owned);
-        listed.map(|line| line.trim_end_matches(':').to_owned()).collect::<Vec<_>>()
-    };
-    let all = list("");
-    assert!(all.len() > 3, "{all:?}");
-    for (line, kind) in
-        [("--lib", "lib"), ("--bins", "bin"), ("--tests", ""), ("--examples", "example"), ("--test it", "")]
-    {
-        let listed = list(line);
-        assert!(!listed.is_empty(), "{line} gives nothing");
-        let is_of = |binary: &String| match kind {
-            "lib" => binary == "ordinary",
-            "" => true,
-            kind => binary.contains(&format!("::{kind}/")),
-        };
-        assert!(listed.iter().all(is_of), "{line} gives {listed:?}");
-    }
-    assert!(tools::repository().exists());
 }
