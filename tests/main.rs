@@ -11,11 +11,17 @@ mod cases {
     mod causes;
     mod command_line;
     mod configuration;
+    mod coverage;
+    mod documents;
     mod filters;
+    mod flags;
+    mod flow;
     mod fronts;
     mod hostile;
     mod interference;
+    mod options;
     mod ordinary;
+    mod packaging;
     mod reports;
     mod seed;
     mod state;

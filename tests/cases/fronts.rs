@@ -2,7 +2,7 @@
 //! with another toolchain.
 
 use crate::support::command::Finished;
-use crate::support::{Fixture, table, tools};
+use crate::support::{Fixture, document, table, tools};
 
 /// What libtest or nextest says of one test, `ok` or `PASS` being all that is good.
 #[track_caller]
@@ -107,6 +107,32 @@ fn nextest_runs_every_test_by_start_methods_when_we_call_it() {
             finished.stderr.lines().any(|line| line.contains(how) && line.ends_with(&format!(" hostile {name}")));
         assert!(found, "`{name}` is no {how}\n{finished}");
     }
+}
+
+/// The block of a report from its first difference to the command that repeats it.
+fn block_of(text: &str) -> String {
+    let lines = text.lines().map(str::trim).skip_while(|line| !line.starts_with("result: "));
+    lines.take_while(|line| *line != "repeat").map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn nextest_gives_the_verdicts_and_the_blocks_that_we_give() {
+    if !tools::is_there(&["nextest", "--version"]) {
+        return;
+    }
+    let fixture = Fixture::shared("levels");
+    let run = fixture.test("--lib --no-fail-fast").args(STEADY).json().assert_code(100);
+    let nextest = fixture.cargo("xproc nextest run --lib --no-fail-fast").args(STEADY).finish().assert_code(100);
+    for test in &run.tests {
+        let how = if ["fail", "diverge"].contains(&test.verdict.as_str()) { "FAIL" } else { "PASS" };
+        let end = format!(" levels {}", test.name);
+        let found = nextest.stderr.lines().any(|line| line.trim_start().starts_with(how) && line.ends_with(&end));
+        assert!(found, "`{}` is no {how}\n{nextest}", test.name);
+    }
+    let ours = block_of(&fixture.test("--lib differs_in_its_result").finish().assert_code(100).stderr);
+    assert!(ours.contains("cause: static `levels::GLOBAL`") && ours.contains("proven: "), "{ours}");
+    let theirs: String = nextest.stderr.lines().map(|line| format!("{}\n", line.trim())).collect();
+    assert_eq!(document::shows(&theirs, &ours), Ok(()), "{nextest}");
 }
 
 #[test]

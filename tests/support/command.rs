@@ -35,7 +35,16 @@ pub struct Call {
 impl Call {
     /// `cargo` with our subcommand in PATH, in a directory.
     pub fn cargo(directory: &Path, target: &Path) -> Call {
-        let mut command = Command::new("cargo");
+        Call::of("cargo", directory, target)
+    }
+
+    /// A command line as a shell takes it, with our subcommand in PATH.
+    pub fn shell(directory: &Path, target: &Path, line: &str) -> Call {
+        Call::of("bash", directory, target).arg("-e").arg("-c").arg(line)
+    }
+
+    fn of(program: &str, directory: &Path, target: &Path) -> Call {
+        let mut command = Command::new(program);
         scrub(&mut command);
         let path = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::iter::once(tools::directory().to_owned()).chain(std::env::split_paths(&path));

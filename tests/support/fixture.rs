@@ -43,6 +43,11 @@ impl Fixture {
         Fixture { target: self.directory.join("target"), ..self }
     }
 
+    /// To be built in a target directory that is shared with others.
+    pub fn built_in(self, target: PathBuf) -> Fixture {
+        Fixture { target, ..self }
+    }
+
     /// `cargo LINE` in the fixture.
     pub fn cargo(&self, line: &str) -> Call {
         Call::cargo(&self.directory, &self.target).args(line)

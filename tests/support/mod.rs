@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod command;
+pub mod document;
 pub mod fixture;
 pub mod leftovers;
 pub mod run;

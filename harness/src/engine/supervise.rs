@@ -39,6 +39,10 @@ pub trait Policy {
     fn stall_limit_ns(&self) -> u64 {
         u64::MAX
     }
+    /// For how long it may have a processor, in nanoseconds, before it is killed.
+    fn busy_limit_ns(&self) -> u64 {
+        u64::MAX
+    }
     /// Called whenever the watcher wakes; may take a while. `stdout` and `stderr` have been drained. Through `handle`
     /// the process is watched.
     fn serve(&mut self, handle: BorrowedFd<'_>, stdout: &mut Capture, stderr: &mut Capture);
@@ -68,7 +72,7 @@ pub struct Ended {
 pub enum Cut {
     /// The deadline passed.
     TimedOut(Standing),
-    /// It stood still for too long.
+    /// It stood still for too long, or ran without an end.
     Stalled(Standing),
     /// It would never have gone on.
     Deadlocked(Standing),
@@ -86,14 +90,15 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     let mut cut = None;
     let interval = deadlock::INTERVAL.as_nanos() as u64;
     let mut next_look = sys::clock::now_ns() + interval;
-    let mut chatty = false;
+    // A child that ends soon closes its streams first, which would wake its watcher twice.
+    let (mut chatty, mut pause) = (!watched.leads_group, FIRST_PAUSE_NS);
     let mut deadline = Deadline::default();
     loop {
         let now = sys::clock::now_ns();
         let wake = if cut.is_some() { u64::MAX } else { next_look.min(deadline.of(policy)) };
         // Who writes a line at a time is not woken up for and waited for at each: the pipe takes a millisecond's worth.
         let listened = if chatty { [None, None] } else { [stdout.fd(), stderr.fd()] };
-        let limit = if chatty { PAUSE_NS } else { u64::MAX };
+        let limit = if chatty { std::mem::replace(&mut pause, PAUSE_NS) } else { u64::MAX };
         let limit = wake.saturating_sub(now).min(limit);
         let mut events = wait(&handle, listened, policy, limit);
         if deadline.waited(sys::clock::now_ns() - now, limit) {
@@ -126,7 +131,9 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
                 proof = Proof::default();
             } else if finding == Finding::Deadlocked {
                 cut = Some(Cut::Deadlocked(standing::of(pid)));
-            } else if matches!(finding, Finding::StandsStill(time) if time >= policy.stall_limit_ns()) {
+            } else if matches!(finding, Finding::StandsStill(time) if time >= policy.stall_limit_ns())
+                || (finding == Finding::Moves && is_busy(pid, policy.busy_limit_ns()))
+            {
                 cut = Some(Cut::Stalled(standing::of(pid)));
             }
         }
@@ -145,6 +152,14 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     stdout.drain();
     stderr.drain();
     Ok(Ended { status, cut, stdout: stdout.finish(), stderr: stderr.finish() })
+}
+
+/// How long the streams of a child that has just been started are left to fill.
+const FIRST_PAUSE_NS: u64 = 3_000_000;
+
+/// Whether it has had a processor for so many nanoseconds.
+fn is_busy(pid: Pid, limit: u64) -> bool {
+    limit != u64::MAX && sys::clock::busy_ns_of(pid).is_some_and(|busy| busy >= limit)
 }
 
 /// When the process is killed, without the time in which it was stopped together with its watcher, as by Ctrl-Z.

@@ -4,11 +4,14 @@ use std::io::Write;
 
 use nix::libc;
 
+use super::coverage;
+
 /// Flushes the standard streams of Rust and C, writes coverage data if the program is instrumented, and ends the
 /// process with `_exit`: no destructor and no `atexit` handler runs, as for a child of `multiprocessing`.
 pub fn immediately(code: i32) -> ! {
     flush_c();
-    write_coverage();
+    // `_exit` skips the `atexit` handler that writes it.
+    coverage::write();
     // SAFETY: _exit takes an integer and does not return.
     unsafe { libc::_exit(code) }
 }
@@ -38,55 +41,4 @@ pub fn flush_c() {
     unsafe {
         libc::fflush(std::ptr::null_mut());
     }
-}
-
-/// `_exit` skips the `atexit` handler that writes the profile of `-C instrument-coverage`, so write it by hand.
-fn write_coverage() {
-    if let Some(write) = coverage_writer() {
-        write();
-    }
-}
-
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn coverage_writer() -> Option<extern "C" fn() -> libc::c_int> {
-    let address: usize;
-    // SAFETY: the instruction loads one word, the symbol's entry in the global offset table, which the linker fills
-    // with the function's address, or with zero where the program is not instrumented (the symbol is weak).
-    unsafe {
-        std::arch::asm!(
-            ".weak __llvm_profile_write_file",
-            "mov {}, qword ptr [rip + __llvm_profile_write_file@GOTPCREL]",
-            out(reg) address,
-            options(nostack, preserves_flags, readonly)
-        );
-    }
-    function_at(address)
-}
-
-#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
-fn coverage_writer() -> Option<extern "C" fn() -> libc::c_int> {
-    let address: usize;
-    // SAFETY: the instructions load one word, the symbol's entry in the global offset table, which the linker fills
-    // with the function's address, or with zero where the program is not instrumented (the symbol is weak).
-    unsafe {
-        std::arch::asm!(
-            ".weak __llvm_profile_write_file",
-            "adrp {0}, :got:__llvm_profile_write_file",
-            "ldr {0}, [{0}, :got_lo12:__llvm_profile_write_file]",
-            out(reg) address,
-            options(nostack, preserves_flags, readonly)
-        );
-    }
-    function_at(address)
-}
-
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-fn coverage_writer() -> Option<extern "C" fn() -> libc::c_int> {
-    None
-}
-
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn function_at(address: usize) -> Option<extern "C" fn() -> libc::c_int> {
-    // SAFETY: the address is zero, which is `None`, or that of LLVM's `int __llvm_profile_write_file(void)`.
-    unsafe { std::mem::transmute::<usize, Option<extern "C" fn() -> libc::c_int>>(address) }
 }

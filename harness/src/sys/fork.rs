@@ -4,6 +4,8 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::{ForkResult, Pid};
 
+use super::coverage;
+
 /// On which side of a fork this is.
 pub enum Fork {
     /// The process that called.
@@ -26,7 +28,10 @@ pub fn fork() -> nix::Result<Fork> {
     // with it but regions, which are only read through atomics and copied out.
     match unsafe { nix::unistd::fork() }? {
         ForkResult::Parent { child } => Ok(Fork::Parent { child }),
-        ForkResult::Child => Ok(Fork::Child),
+        ForkResult::Child => {
+            coverage::begin_anew();
+            Ok(Fork::Child)
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod attributes;
 pub mod clock;
 pub mod code;
+pub mod coverage;
 pub mod descriptors;
 pub mod dispositions;
 pub mod end;
