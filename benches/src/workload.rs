@@ -95,7 +95,8 @@ impl Workload {
         let output = command.output().map_err(|error| format!("error starting cargo: {error}"))?;
         let lines = String::from_utf8_lossy(&output.stdout);
         let messages = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let found = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?))).next_back();
+        let mut executables = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
+        let found = executables.next_back();
         found.ok_or_else(|| format!("cargo named no test binary of `{}`", self.name).into())
     }
 }
