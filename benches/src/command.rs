@@ -60,3 +60,9 @@ pub fn release_build() -> Result<PathBuf> {
     }
     Err("cargo named no executable of cargo-xproc".into())
 }
+
+/// The program that does the least that a test needs, which cargo builds beside this one.
+pub fn floor_program() -> Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("xproc-floor");
+    if program.is_file() { Ok(program) } else { Err(format!("`{}` is not there", program.display()).into()) }
+}

@@ -54,12 +54,13 @@ pub fn filterset(text: &str) {
     _ = Filter::parse(text);
 }
 
-/// Reads the JSON lines of a run, and shows each of its tests.
+/// Reads the JSON lines of a run, shows each of its tests, merges it with itself and renders each report.
 pub fn run(text: &str) {
     if let Ok(run) = report::json::parse(text) {
         for test in &run.tests {
             _ = report::block(test);
         }
+        report::merge::render_all(&[("a".to_owned(), run.clone()), ("b".to_owned(), run)]);
     }
 }
 

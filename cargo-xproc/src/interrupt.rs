@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: counted, told to whoever waits for events, and passed on to cargo while it runs.
+//! SIGINT and SIGTERM: counted, told to whoever waits for events, and passed on to cargo while it runs. SIGTSTP stops all
+//! that we have started with us.
 
 use std::fmt;
 use std::process::Child;
@@ -8,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
 use crate::error::{Context, Result};
+use crate::pause;
 
 /// Watches for signals until the process ends.
 #[derive(Clone, Debug)]
@@ -38,12 +40,17 @@ impl Interrupts {
     /// By handlers, which end at exec: what we start finds the signals as we did. One that was ignored stays so.
     pub fn watch() -> Result<Interrupts> {
         let ignored = ignored();
-        let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let signals =
+            [SIGINT, SIGTERM, SIGHUP, SIGTSTP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
         let mut signals = Signals::new(signals).context(|| "error handling signals".to_owned())?;
         let shared = Arc::new(Shared::default());
         let watched = Arc::clone(&shared);
         let watch = move || {
             for signal in signals.forever() {
+                if signal == SIGTSTP {
+                    pause::stop();
+                    continue;
+                }
                 watched.count.fetch_add(1, Ordering::SeqCst);
                 // A terminal sends SIGINT to cargo as well; the others reach only us.
                 if signal != SIGINT

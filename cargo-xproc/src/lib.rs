@@ -24,6 +24,7 @@ mod hash;
 mod interrupt;
 mod last_run;
 mod options;
+mod pause;
 mod report;
 mod roles;
 mod rules;

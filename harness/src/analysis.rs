@@ -49,6 +49,16 @@ pub enum Question {
         /// Where they are in the memory.
         layout: Layout,
     },
+    /// In which of these variables, or of what they lead to, is an address? One descriptor comes with it, as with
+    /// [`Question::Values`].
+    Containing {
+        /// Spans of variables as [`Answer::Variables`] gave them.
+        variables: Vec<Span>,
+        /// Where they are in the memory.
+        layout: Layout,
+        /// In the memory.
+        address: u64,
+    },
     /// Where are these threads?
     Stacks {
         /// The threads.
@@ -83,6 +93,8 @@ pub enum Answer {
     Watched(Vec<Span>),
     /// One for each variable that was asked for; `None` where it cannot be read.
     Trees(Vec<Option<Tree>>),
+    /// The place of the first such variable among those that were asked for.
+    Containing(Option<u32>),
     /// The frames of each thread, innermost first.
     Stacks(Vec<Vec<Frame>>),
     /// What is in force for those tests that have something of their own.

@@ -275,6 +275,9 @@ pub struct Deadlock {
     /// The names of threads that the parent had, which do not exist in a forked child.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_threads: Vec<String>,
+    /// Who has the lock that is waited for, where the lock tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
 }
 
 /// A thread of a deadlocked process.

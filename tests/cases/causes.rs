@@ -78,6 +78,19 @@ fn what_nobody_can_put_back_is_not_blamed_on_something_else() {
 }
 
 #[test]
+fn what_cannot_be_put_back_is_a_suspect_and_proven_of_nothing() {
+    let run = check("unreachable", "", 100);
+    for (name, suspect) in [
+        ("unreachable::a_hard_limit_is_to_blame", "RLIMIT_MSGQUEUE"),
+        ("unreachable::what_is_gone_cannot_be_put_back", "causes::unreachable::PAGE"),
+    ] {
+        let test = run.test(name);
+        assert!(test.causes.iter().any(|cause| cause.name == suspect), "{run}");
+        assert!(test.told().contains("cannot be put back"), "{run}");
+    }
+}
+
+#[test]
 fn defects_that_recur_are_explained() {
     check("recurring", "", 100);
 }
@@ -110,13 +123,18 @@ fn children_that_hang_are_told_apart_by_what_they_wait_for() {
     assert_deadlock(run.test("waiting::for_a_dead_pool"), pool, pool, "pool-worker");
     let held = "causes::waiting::_::for_a_held_lock";
     assert_deadlock(run.test("waiting::for_a_held_lock"), "causes::waiting::HELD", held, "lock-holder");
+    let heap = &run.test("waiting::for_a_thread_by_a_condition_on_the_heap").deadlock;
+    assert_eq!(heap.as_ref().map(|it| &it["waiting_on"]), Some(&Value::from("causes::waiting::BELL")), "{run}");
+    let posix = &run.test("waiting::for_a_posix_mutex").deadlock;
+    let holder = posix.as_ref().and_then(|it| it["held_by"].as_str()).unwrap_or_default();
+    assert!(holder.ends_with("which does not exist in this process"), "{holder}\n{run}");
     let read = run.test("waiting::in_a_read");
     assert!(read.deadlock.is_none(), "somebody else may write\n{run}");
     let told = read.told();
     assert!(told.contains("waits in `recv`") || told.contains("waits in `read`"), "{told}\n{run}");
     assert!(told.contains("`stream-writer`"), "it names the thread that is missing\n{told}\n{run}");
     let spins = run.test("waiting::while_it_spins");
-    assert!(spins.deadlock.is_none() && spins.told().contains("runs: it may spin"), "{run}");
+    assert!(spins.deadlock.is_none() && spins.told().contains("runs without an end"), "{run}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -144,6 +145,73 @@ fn a_run_that_is_stopped_goes_on_when_it_is_continued() {
     signal(&running, libc::SIGCONT);
     let run = Run::read(running.finish()).assert_code(0);
     assert_eq!(run.names(), ["a_plain_test", "waits_to_be_let_go"], "{run}");
+}
+
+/// The states of all processes of this run.
+fn states(pipes: &Pipes) -> Vec<String> {
+    let wanted = format!("PIPES={}", pipes.0.path().display());
+    let is_ours = |process: &Path| {
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    };
+    let processes = fs::read_dir("/proc").expect("it is there").map(|entry| entry.expect("it can be read").path());
+    let stat = |process: PathBuf| fs::read_to_string(process.join("stat")).unwrap_or_default();
+    processes.filter(|process| is_ours(process)).map(stat).collect()
+}
+
+#[test]
+fn what_the_terminal_stops_stops_its_tests_and_takes_none_of_their_time() {
+    let fixture = Fixture::shared("slow");
+    let pipes = Pipes::new();
+    let call = fixture.test("--message-format=json --timeout 6s --test-threads 1").env("PIPES", pipes.0.path());
+    let mut running = call.in_group_of_its_own().start();
+    pipes.wait_for_body(&mut running);
+    signal(&running, libc::SIGTSTP);
+    let pid = i32::try_from(running.child.id()).expect("numbers of processes are small");
+    let mut status = 0;
+    // SAFETY: The status outlives the call. A stopped child is not reaped by it.
+    let stopped = unsafe { libc::waitpid(pid, &raw mut status, libc::WUNTRACED) };
+    assert!(stopped == pid && libc::WIFSTOPPED(status), "{}", running.output());
+    // A signal was sent to each; on a busy machine it takes a moment until each has been given the time to stop.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let is_stopped = |state: &String| state.contains(") T ") || state.contains(") Z ");
+    let mut seen = states(&pipes);
+    while !seen.iter().all(is_stopped) && Instant::now() < deadline {
+        std::thread::yield_now();
+        seen = states(&pipes);
+    }
+    assert!(seen.len() >= 4 && seen.iter().all(is_stopped), "{seen:?}");
+    // Longer than the time-out. Nobody is waited for: it is time itself that has to pass.
+    std::thread::sleep(Duration::from_secs(7));
+    signal(&running, libc::SIGCONT);
+    let _go = pipes.let_go();
+    let run = Run::read(running.finish()).assert_code(0);
+    assert_eq!(run.verdict("waits_to_be_let_go"), "pass", "{run}");
+}
+
+#[test]
+fn a_second_interrupt_ends_it_at_once_with_the_report_so_far() {
+    let fixture = Fixture::shared("slow");
+    for times in [1, 2] {
+        let pipes = Pipes::new();
+        let file = |name: &str| pipes.0.path().join(name);
+        let mut call = fixture.test("--timeout 100s --test-threads 1").env("PIPES", pipes.0.path());
+        for name in ["junit", "sarif", "html", "markdown"] {
+            call = call.arg(format!("--{name}")).arg(file(name));
+        }
+        let mut running = call.start();
+        pipes.wait_for_body(&mut running);
+        for _ in 0..times {
+            signal(&running, libc::SIGINT);
+        }
+        let finished = running.finish().assert_code(130).assert_says(&["interrupted", "1 passed, 1 not run"]);
+        for name in ["junit", "sarif", "html", "markdown"] {
+            let text = fs::read_to_string(file(name)).unwrap_or_else(|error| panic!("{name}: {error}\n{finished}"));
+            assert!(!text.is_empty() && !text.contains("waits_to_be_let_go"), "{name}: {text}");
+        }
+        let markdown = fs::read_to_string(file("markdown")).expect("it was read before");
+        assert!(markdown.contains("1 not run"), "{markdown}");
+    }
 }
 
 #[test]

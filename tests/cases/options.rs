@@ -37,7 +37,7 @@ fn options_of_cargo_choose_what_is_listed() {
         let finished = fixture.cargo("xproc list").args(line).finish().assert_code(0);
         let lines: Vec<&str> = finished.stdout.lines().map(|line| line.trim().trim_end_matches(':')).collect();
         let is_there = |name: &&str| lines.iter().any(|line| line == name);
-        assert!(listed.iter().all(is_there), "{line}\n{finished}");
+        assert!(listed.iter().all(&is_there), "{line}\n{finished}");
         assert!(!unlisted.iter().any(is_there), "{line}\n{finished}");
     }
 }

@@ -187,7 +187,8 @@ fn the_shares_of_a_run_merged_are_the_whole_run() {
     assert!(read(directory.path(), "m.md").contains("### static `levels::GLOBAL`, 1 test"));
     assert!(read(directory.path(), "j.xml").contains("<testsuite name=\"levels::it\""));
     fs::write(directory.path().join("merged"), &merged.finished.stdout).expect("it can be written");
-    let again = Run::read(merge("merged --message-format json").finish()).assert_code(100);
+    let from_stdin = merge("- --message-format json").input(&directory.path().join("merged"));
+    let again = Run::read(from_stdin.finish()).assert_code(100);
     assert_eq!(told(&again), told(&whole), "{again}");
 }
 

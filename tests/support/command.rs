@@ -90,6 +90,18 @@ impl Call {
         self
     }
 
+    /// Reads this file as its stdin.
+    pub fn input(mut self, path: &Path) -> Call {
+        self.command.stdin(std::fs::File::open(path).expect("the file is there"));
+        self
+    }
+
+    /// As a shell starts a job, which can be stopped.
+    pub fn in_group_of_its_own(mut self) -> Call {
+        self.command.process_group(0);
+        self
+    }
+
     /// Runs it to its end, and checks that it left no process behind.
     pub fn finish(self) -> Finished {
         self.start().finish()

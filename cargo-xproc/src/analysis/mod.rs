@@ -137,6 +137,14 @@ fn answer_to<'i, 'd>(
             }
             None => Answer::Failed("a memory must come with the question".to_owned()),
         },
+        Question::Containing { variables, layout, address } => match descriptors.into_iter().next() {
+            Some(memory) => {
+                let types = types.get_or_init(|| image.debug_info().map(Types::new)).as_ref();
+                let memory = ProcessMemory(File::from(memory));
+                Answer::Containing(trees::containing(image, types, &variables, &memory, &layout, address))
+            }
+            None => Answer::Failed("a memory must come with the question".to_owned()),
+        },
         Question::Values { variables, before, after } => {
             let memories = <[OwnedFd; 2]>::try_from(descriptors).map(|it| it.map(|it| ProcessMemory(File::from(it))));
             let Ok([memory_before, memory_after]) = memories else {

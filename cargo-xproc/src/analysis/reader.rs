@@ -152,7 +152,8 @@ impl<'r, 'i, 'd> Reader<'r, 'i, 'd> {
         let variants = it.variants.as_ref()?;
         let found = match variants.tag {
             Some(tag) => {
-                let size = self.types.size(tag.entry);
+                // Beside a number of sixteen bytes the tag has as many, and the low eight tell.
+                let size = self.types.size(tag.entry).min(8);
                 let value = self.unsigned(address.wrapping_add(tag.offset), size)?;
                 let is_it = |(tag, _): &&(Option<u64>, _)| tag.is_some_and(|tag| truncated(tag, size) == value);
                 variants.all.iter().find(is_it).or_else(|| variants.all.iter().find(|(tag, _)| tag.is_none()))

@@ -154,6 +154,12 @@ fn without_start(mut frames: Vec<Frame>) -> Vec<Frame> {
             frames.pop();
         }
     }
+    // `#[test]` makes a closure that calls the test.
+    while let [.., inner, outer] = frames.as_slice()
+        && outer.function.strip_suffix("::{{closure}}") == Some(&inner.function)
+    {
+        frames.pop();
+    }
     frames.truncate(MAX_FRAMES);
     frames
 }

@@ -103,6 +103,13 @@ pub fn value<'d>(reader: &Reader<'_, '_, 'd>, it: &Struct<'d>, address: u64) -> 
         "BTreeMap" => tree(&seen),
         "BTreeSet" => as_set(seen.show("map")?),
         "SetValZST" => Some(Value::Unit),
+        "OwnedFd" | "BorrowedFd" => {
+            let number = seen.number_of_first()? as i32;
+            Some(Value::Opaque(format!("fd {number}").into()))
+        }
+        // What wraps a descriptor is told by the outermost name.
+        "FileDesc" | "Socket" | "AnonPipe" => seen.show("__0"),
+        "File" => Some(flat(marked("File", seen.show("inner").or_else(|| seen.show("__0"))?))),
         _ => None,
     }
 }
@@ -142,6 +149,17 @@ impl<'d> At<'_, '_, '_, 'd> {
             Type::Struct(it) => act(&At { reader: self.reader, it, address: self.place(field) }),
             _ => None,
         }
+    }
+}
+
+/// A name around the same name.
+fn flat(value: Value) -> Value {
+    match value {
+        Value::NewtypeStruct(outer, inner) => match *inner {
+            Value::NewtypeStruct(name, inner) if name == outer => Value::NewtypeStruct(outer, inner),
+            inner => Value::NewtypeStruct(outer, Box::new(inner)),
+        },
+        value => value,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The values of variables as trees that can be compared with those of another process.
 
+use std::cell::Cell;
+
 use xproc_harness::analysis::{Layout, Span, Tree};
 use xproc_harness::value::Value;
 
@@ -31,10 +33,47 @@ pub fn of(
     spans.iter().map(tree).collect()
 }
 
+/// The first variable in which an address is, or in what it leads to.
+pub fn containing(
+    image: &Image,
+    types: Option<&Types>,
+    spans: &[Span],
+    memory: &dyn Memory,
+    layout: &Layout,
+    address: u64,
+) -> Option<u32> {
+    let has_it = |span: &Span| {
+        let start = values::address(layout, span);
+        let memory = Noticing { memory, address, is_read: Cell::new(false) };
+        let is_inside = (start..start.saturating_add(span.length)).contains(&address);
+        is_inside
+            || (types.is_some_and(|types| read(image, types, span, &memory, layout).is_some()) && memory.is_read.get())
+    };
+    spans.iter().position(has_it).and_then(|position| u32::try_from(position).ok())
+}
+
+/// A memory that notices when what is at an address is read.
+struct Noticing<'m> {
+    memory: &'m dyn Memory,
+    address: u64,
+    is_read: Cell<bool>,
+}
+
+impl Memory for Noticing<'_> {
+    fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
+        let is_read = self.address.checked_sub(address).is_some_and(|offset| offset < bytes.len() as u64);
+        self.is_read.set(self.is_read.get() || is_read);
+        self.memory.read(address, bytes)
+    }
+}
+
 fn typed(image: &Image, types: &Types, span: &Span, memory: &dyn Memory, layout: &Layout) -> Option<Value> {
+    read(image, types, span, memory, layout).map(|value| without_addresses(value, memory))
+}
+
+fn read(image: &Image, types: &Types, span: &Span, memory: &dyn Memory, layout: &Layout) -> Option<Value> {
     let entry = image.debug_info()?.variable(variables::symbol(image, span)?)?.type_entry?;
-    let value = Reader::new(types, memory, LIMITS).value(entry, values::address(layout, span));
-    Some(without_addresses(value, memory))
+    Some(Reader::new(types, memory, LIMITS).value(entry, values::address(layout, span)))
 }
 
 /// Numbers that are addresses in this process: where something is says nothing in another.

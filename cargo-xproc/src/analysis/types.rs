@@ -274,6 +274,13 @@ fn plain_number(value: &AttributeValue<Slice<'_>>) -> Option<u64> {
         AttributeValue::Data1(value) => Some(u64::from(*value)),
         AttributeValue::Data2(value) => Some(u64::from(*value)),
         AttributeValue::Data4(value) => Some(u64::from(*value)),
+        AttributeValue::Data16(value) => u64::try_from(*value).ok(),
+        // Beside numbers of sixteen bytes.
+        AttributeValue::Block(bytes) => {
+            let (low, high) = bytes.slice().split_at_checked(8)?;
+            let low = u64::from_le_bytes(low.try_into().ok()?);
+            high.iter().all(|byte| *byte == 0).then_some(low)
+        }
         value => value.udata_value(),
     }
 }

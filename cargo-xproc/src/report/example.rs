@@ -96,6 +96,7 @@ pub fn deadlocked() -> TestReport {
         after_ms: 9,
         waiting_on: Some("rayon_core::latch::LockLatch".to_owned()),
         missing_threads: Vec::new(),
+        held_by: None,
         threads: vec![WaitingThread {
             name: "tests::child_se".to_owned(),
             address: 0x7f00_1234,

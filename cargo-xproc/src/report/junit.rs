@@ -24,7 +24,7 @@ pub fn render(run: &Recorded, human: &Human) -> String {
         let id = binary::id(&report.package, &report.kind, &report.binary);
         let suite = suites.entry(id.clone()).or_insert_with(|| TestSuite::new(escape(&id)));
         let before = suite.time.unwrap_or_default();
-        suite.set_time(before + Duration::from_millis(report.duration_ms));
+        suite.set_time(before.saturating_add(Duration::from_millis(report.duration_ms)));
         suite.add_test_case(case(report, &id, human));
     }
     let mut report = Report::new("xproc");

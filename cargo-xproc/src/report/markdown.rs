@@ -43,7 +43,11 @@ pub fn headline(totals: &Totals) -> String {
     let failed = totals.failing() - diverge;
     let mut parts = Vec::new();
     if diverge > 0 {
-        parts.push(format!("{diverge} of {} diverge", count(run, "test")));
+        parts.push(format!(
+            "{diverge} of {} {}",
+            count(run, "test"),
+            if diverge == 1 { "diverges" } else { "diverge" }
+        ));
     }
     if failed > 0 {
         let of = if diverge > 0 { String::new() } else { format!(" of {}", count(run, "test")) };

@@ -6,7 +6,9 @@ use std::collections::hash_map::Entry;
 use xproc_harness::{TestReport, Verdict};
 
 use crate::exit_code::ExitCode;
+use crate::report::human::Human;
 use crate::report::json::Recorded;
+use crate::report::{annotations, html, junit, markdown, sarif};
 
 /// A run, and the name of the file that it is from.
 pub type Named = (String, Recorded);
@@ -29,8 +31,8 @@ pub fn merge(runs: Vec<Named>) -> Merged {
     for (from, run) in runs {
         codes.push(code(&run));
         merged.methods.extend(run.methods);
-        merged.not_run += run.not_run;
-        merged.duration_ms += run.duration_ms;
+        merged.not_run = merged.not_run.saturating_add(run.not_run);
+        merged.duration_ms = merged.duration_ms.saturating_add(run.duration_ms);
         if merged.workspace.is_empty() {
             merged.workspace = run.workspace;
         }
@@ -68,6 +70,14 @@ pub fn merge(runs: Vec<Named>) -> Merged {
     let code = worst(&codes, merged.tests.iter().any(TestReport::fails));
     merged.exit_code = Some(code as u8);
     Merged { run: merged, code, repeated: repeated.len() }
+}
+
+/// Every report of these runs, merged.
+pub fn render_all(runs: &[Named]) -> [String; 5] {
+    let run = merge(runs.to_vec()).run;
+    let human = Human { methods: run.methods.clone(), methods_given: false, repeating: Vec::new() };
+    [junit::render, sarif::render, html::render, markdown::render, annotations::render]
+        .map(|render| render(&run, &human))
 }
 
 struct Seen {
@@ -117,7 +127,7 @@ fn worst(codes: &[ExitCode], fails: bool) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::example;
+    use crate::report::{example, json};
 
     fn named(name: &str, tests: Vec<TestReport>) -> Named {
         (name.to_owned(), example::run(tests))
@@ -133,6 +143,23 @@ mod tests {
             let note = run.tests[0].notes.last().unwrap();
             assert!(note.contains("diverge in `b`") && note.contains("pass in `a`"), "{note}");
         }
+    }
+
+    #[test]
+    fn whatever_a_run_says_has_reports() {
+        let huge = r#"{"type":"test","event":"finished","package":"","name":"","verdict":"diverge","siblings":{},
+            "outcomes":{"parent":{"kind":"timed-out","after_ms":18446744073709551615},"nobody":{"kind":"exited","code":-1}},
+            "differences":[{"lint":"fd","level":"deny","path":"","values":{"a":"\u0000","b":""},"line":4294967295,"file":"/"}],
+            "causes":[{"kind":"","name":"","proven":true,"methods":[],"file":"a/../b","line":0}],
+            "duration_ms":18446744073709551615,"file":"","line":0}"#;
+        let finished = r#"{"type":"run","event":"finished","pass":0,"fail":0,"diverge":0,"flaky":0,"unrepeatable":0,
+            "ignored":0,"duration_ms":18446744073709551615,"not_run":18446744073709551615,"exit_code":255}"#;
+        let started = r#"{"type":"run","event":"started","version":1,"methods":[],"tests":0,"workspace":"../%"}"#;
+        let lines = [started, huge, &huge.replace(r#""name":"""#, r#""name":"b""#), finished]
+            .map(|line| line.replace('\n', ""));
+        let run = json::parse(&lines.join("\n")).unwrap();
+        let reports = render_all(&[("a".to_owned(), run.clone()), ("b".to_owned(), run)]);
+        assert!(reports.iter().all(|report| !report.is_empty()));
     }
 
     #[test]

@@ -5,9 +5,7 @@ use xproc_harness::{Deadlock, StartMethod, TestReport, enumerated};
 use crate::report::human::{FAILED, WIDTH, count};
 use crate::report::text::{cut_line, escape, wrap};
 
-/// Innermost frames of a thread's stack that are shown.
-const INNER: usize = 3;
-/// Frames of the workspace's own code that are shown besides.
+/// Frames of the workspace's own code that are shown of a thread's stack, the innermost ones.
 const OWN: usize = 4;
 
 /// Where the threads of a deadlocked process stand.
@@ -22,8 +20,12 @@ pub fn waiting(deadlock: &Deadlock) -> String {
     let mut text = wrap(&format!("deadlock: every thread of {method} waits for ever{on}"), 2, WIDTH);
     text = text.replacen("deadlock", &format!("{FAILED}deadlock{FAILED:#}"), 1);
     for thread in &deadlock.threads {
-        text += &format!("    thread `{}` waits for {:#x}\n", cut_line(&thread.name, 40), thread.address);
+        text += &format!("    thread `{}`, from its own code inwards\n", cut_line(&thread.name, 40));
         text += &stack(&thread.stack);
+        text += &format!("      waits for {:#x}\n", thread.address);
+    }
+    if let Some(holder) = &deadlock.held_by {
+        text += &wrap(&format!("the lock is held by {}", cut_line(holder, 200)), 4, WIDTH);
     }
     if !deadlock.missing_threads.is_empty() {
         let (threads, do_not) = match deadlock.missing_threads.len() {
@@ -40,17 +42,23 @@ fn function(frame: &str) -> &str {
     frame.split_once(" at ").or_else(|| frame.split_once(" in ")).map_or(frame, |(function, _)| function)
 }
 
-/// What the innermost functions wait for, and how the workspace's own code came there.
+/// The workspace's own code first: what it has called, and what that waits in.
 fn stack(frames: &[String]) -> String {
-    let (inner, outer): (Vec<_>, Vec<_>) =
-        frames.iter().filter(|frame| !is_std(frame)).enumerate().partition(|(at, _)| *at < INNER);
-    let own: Vec<&String> = outer.into_iter().map(|(_, frame)| frame).filter(|frame| is_own(frame)).take(OWN).collect();
-    let hidden = frames.len() - inner.len() - own.len();
-    let mut text: String = inner.iter().map(|(_, frame)| frame_lines(frame)).collect();
-    if hidden > 0 {
-        text += &format!("      [... {} more ...]\n", count(hidden, "frame"));
+    let told: Vec<&String> = frames.iter().filter(|frame| !is_std(frame)).collect();
+    let innermost_own = told.iter().position(|frame| is_own(frame)).unwrap_or(told.len());
+    let (others, own) = told.split_at(innermost_own);
+    let mut shown: Vec<&str> =
+        own.iter().copied().filter(|frame| is_own(frame)).take(OWN).map(String::as_str).collect();
+    shown.reverse();
+    let mut text: String = shown.into_iter().map(frame_lines).collect();
+    // Outermost first.
+    let mut others = others.iter().rev();
+    text += &others.next().map(|frame| frame_lines(frame)).unwrap_or_default();
+    let innermost = others.next_back();
+    if others.len() > 0 {
+        text += &format!("      [... {} ...]\n", count(others.len(), "frame"));
     }
-    text + &own.into_iter().map(|frame| frame_lines(frame)).collect::<String>()
+    text + &innermost.map(|frame| frame_lines(frame)).unwrap_or_default()
 }
 
 /// Files of the workspace have paths relative to it; those of other packages begin with the package's name and version.

@@ -46,7 +46,14 @@ mod tests {
             line: None,
         };
         let differences = items.iter().map(difference).collect();
-        Judgement { verdict, denied: verdict.lint().is_some(), differences, causes: Vec::new(), notes: Vec::new() }
+        Judgement {
+            verdict,
+            denied: verdict.lint().is_some(),
+            differences,
+            causes: Vec::new(),
+            explained: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     fn accepted(lint: Lint, item: &str) -> Vec<Accepted> {

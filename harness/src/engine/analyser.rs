@@ -93,6 +93,18 @@ impl Analyser {
         })
     }
 
+    /// The first of these variables in which an address is, or in what they lead to, in a parent that waits.
+    pub fn containing(&mut self, address: u64, variables: &[Variable], waiting: &Waiting) -> Option<Variable> {
+        let memory = File::open(format!("/proc/{}/mem", waiting.parent)).ok()?;
+        let spans = variables.iter().map(|variable| variable.span).collect();
+        let question = Question::Containing { variables: spans, layout: waiting.warm, address };
+        let found = self.ask(&question, &[memory.as_fd()], |answer| match answer {
+            Answer::Containing(found) => Ok(found),
+            other => Err(other),
+        });
+        variables.get(found.ok()?? as usize).cloned()
+    }
+
     /// What a failing test prints where nobody else reads its report.
     pub fn text(&mut self, report: &TestReport) -> String {
         let shown = serde_json::to_string(report).map_err(|error| error.to_string());

@@ -1,8 +1,8 @@
 //! Running a body once and telling how it ended.
 
 use std::any::Any;
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::Mutex;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::{Mutex, OnceLock};
 use std::thread::ThreadId;
 
 use crate::StartMethod;
@@ -49,6 +49,7 @@ pub fn run(
         ids: vec![std::process::id() as i32, sys::tree::thread_id()],
         state: look(looks),
         variables,
+        stuck: Vec::new(),
     }
 }
 
@@ -72,15 +73,22 @@ pub fn catch<T>(function: impl FnOnce() -> T) -> Result<T, End> {
 
 /// Notes where panics come from, then does what the hook did before. Once per process, before any test code.
 pub fn note_panics() {
-    let previous = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
+    let _ = PREVIOUS_HOOK.set(panic::take_hook());
+    // It holds nothing, so that it can be put back where a test has set another one, which frees this one's memory.
+    panic::set_hook(Box::new(|info| {
         if let (Some(location), Ok(mut last)) = (info.location(), LAST_PANIC.try_lock()) {
             let place = format!("{}:{}:{}", location.file(), location.line(), location.column());
             *last = Some((std::thread::current().id(), place));
         }
-        previous(info);
+        if let Some(previous) = PREVIOUS_HOOK.get() {
+            previous(info);
+        }
     }));
 }
+
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send>;
+
+static PREVIOUS_HOOK: OnceLock<Hook> = OnceLock::new();
 
 /// Where the last panic came from. Never waited for: a lock inherited in a locked state costs the location only.
 static LAST_PANIC: Mutex<Option<(ThreadId, String)>> = Mutex::new(None);

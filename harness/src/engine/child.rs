@@ -32,12 +32,13 @@ pub enum ChildArguments {
     Encoded(Option<Bytes>),
 }
 
-/// Runs the body on the calling thread.
+/// Runs the body on the calling thread. `stuck` is reported as it is.
 pub fn run(
     case: &TestCase,
     arguments: ChildArguments,
     method: StartMethod,
     Orders { exit, looks, inspect }: Orders,
+    stuck: Vec<u32>,
     region: &Region,
 ) -> ! {
     state::mark_captured();
@@ -52,9 +53,10 @@ pub fn run(
             ids: vec![std::process::id() as i32, sys::tree::thread_id()],
             state: None,
             variables: None,
+            stuck: Vec::new(),
         },
     };
-    report(region, record);
+    report(region, ChildRecord { stuck, ..record });
     match exit {
         ChildExit::Immediate => sys::end::immediately(0),
         ChildExit::Exit => sys::end::with_handlers(0),
@@ -71,9 +73,9 @@ pub fn run_on_thread(
     region: &Region,
 ) -> ! {
     thread::scope(|scope| {
-        let body = thread::Builder::new()
-            .name(case.name.clone())
-            .spawn_scoped(scope, move || run(case, ChildArguments::Encoded(arguments), method, orders, region));
+        let body = thread::Builder::new().name(case.name.clone()).spawn_scoped(scope, move || {
+            run(case, ChildArguments::Encoded(arguments), method, orders, Vec::new(), region)
+        });
         if body.is_err() {
             // No region is left to report into: the supervisor sees this status.
             sys::end::silently(THREAD_FAILED);
@@ -135,6 +137,7 @@ fn report(region: &Region, record: ChildRecord) {
         ids: record.ids.clone(),
         state: None,
         variables: None,
+        stuck: Vec::new(),
     };
     let written = match value::to_message(&record) {
         Ok(tokens) => region.append(&tokens),

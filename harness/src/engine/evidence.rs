@@ -1,29 +1,24 @@
-//! What explains a report: where a hung process stood, which threads it lacks, what kind of defect this is.
+//! What explains a report: where a hung process stood, what it waits for, and which threads it lacks.
 
-use crate::analysis::{Frame, Origin, Storage};
-use crate::outcome::{Cause, Deadlock, Explanation, Outcome, TestReport, Verdict, WaitingThread, enumerated};
-use crate::{Lint, StartMethod};
+use crate::StartMethod;
+use crate::analysis::{Frame, Origin, Storage, Variable};
+use crate::outcome::{Deadlock, Explanation, TestReport, WaitingThread, enumerated};
 
 use super::analyser::Analyser;
+use super::defect::{Hang, Scene};
 use super::history::{History, Place};
-use super::messages::{At, End, RunRecord, Standing, ThreadState, Waiting};
+use super::messages::{At, End, Standing, ThreadState, Waiting};
+use super::search::Found;
 
-/// Fills in what the report does not say yet. `parent` is one from which children were forked, where that is known.
-pub fn explain(
-    report: &mut TestReport,
-    history: &History,
-    parent: Option<&Waiting>,
-    by_destructor: bool,
-    analyser: &mut Analyser,
-) {
+/// Fills in what the report does not say yet. `found` is what the search has found, if there was one.
+pub fn explain(report: &mut TestReport, history: &History, found: &Found, analyser: &mut Analyser) {
+    let parent = found.parent.as_ref();
     let name = system_name(&report.name);
     // A thread without a name has that of the thread that started it.
     let named = |thread: &String| if *thread == name { "<unnamed>".to_owned() } else { thread.clone() };
     let missing: Vec<String> = parent.map(|parent| parent.threads.iter().map(named).collect()).unwrap_or_default();
-    let mut spins = false;
+    let mut hang = None;
     if let Some((place, after_ms, standing)) = hung(history) {
-        let deadlocked = is_deadlock(standing);
-        spins = standing.threads.iter().any(|thread| thread.at == At::Running);
         let stacks = analyser.stacks(standing).unwrap_or_default();
         let mut stacks = stacks.into_iter();
         let mut threads: Vec<(&ThreadState, Vec<Frame>)> = standing
@@ -38,24 +33,42 @@ pub fn explain(
                 || is_body(thread, &report.name)
                 || !is_parked_first(thread, standing)
         });
-        if deadlocked {
-            let address = threads.first().map(|(thread, _)| address(thread)).unwrap_or_default();
-            let inherited = parent.filter(|_| place.method == Some(StartMethod::Fork));
-            let variable = inherited.and_then(|parent| analyser.variable_at(address, parent.warm));
-            let variable = variable.filter(|variable| variable.span.storage == Storage::Static);
+        let spins = threads.iter().any(|(thread, _)| thread.at == At::Running);
+        let waits_for_lock = threads.first().is_some_and(|(_, frames)| is_for_lock(frames, spins));
+        hang = Some(Hang { waits_for_lock, spins });
+        let is_forked = place.method == Some(StartMethod::Fork);
+        if is_deadlock(standing) {
+            let first = threads.first();
+            let waiting_on = parent.filter(|_| is_forked).and_then(|parent| {
+                let again = found.hung.as_ref().and_then(|standing| body_of(standing, &report.name));
+                let thread = first.map(|(thread, _)| *thread);
+                waited_for(address(thread?), again.map(address), parent, analyser)
+            });
             report.deadlock = Some(Deadlock {
                 method: place.method,
                 after_ms,
-                waiting_on: variable.map(|variable| variable.name).or_else(|| waits_in(&threads.first()?.1)),
+                waiting_on: waiting_on
+                    .or_else(|| lock(report).filter(|_| waits_for_lock))
+                    .or_else(|| waits_in(&first?.1)),
+                held_by: first
+                    .filter(|(_, frames)| is_for_posix_mutex(frames))
+                    .and_then(|(thread, _)| thread.owner)
+                    .map(|owner| {
+                        let ids = history.attempts.iter().flat_map(|attempt| &attempt.runs).flat_map(|run| &run.ids);
+                        match ids.into_iter().any(|id| *id == owner) {
+                            true => "the thread of the test itself".to_owned(),
+                            false => format!("thread {owner}, which does not exist in this process"),
+                        }
+                    }),
                 threads: threads.iter().map(|(thread, frames)| waiting_thread(thread, frames)).collect(),
-                missing_threads: if inherited.is_some() { missing.clone() } else { Vec::new() },
+                missing_threads: if is_forked { missing.clone() } else { Vec::new() },
             });
         } else {
             if stood_still(history) {
                 report.notes.push(format!(
-                    "{} was ended before its time was up: none of its threads ran any more, and elsewhere the body \
-                     takes a fraction of that time",
-                    place.label()
+                    "{} was ended before its time was up: {}, and elsewhere the body takes a fraction of that time",
+                    place.label(),
+                    if spins { "it ran without an end" } else { "none of its threads ran any more" }
                 ));
             }
             report.notes.extend(threads.iter().map(|(thread, frames)| describe(place, thread, frames)));
@@ -65,9 +78,37 @@ pub fn explain(
             }
         }
     }
-    let hang = Hang { waits_for_lock: report.deadlock.as_ref().is_some_and(waits_for_lock), spins };
-    report.explanation =
-        if by_destructor { Some(Explanation::ChildDestructor) } else { kind(report, history, &missing, parent, &hang) };
+    let scene = Scene { report, history, missing: &missing, parent, hang };
+    report.explanation = if found.by_destructor { Some(Explanation::ChildDestructor) } else { scene.kind() };
+}
+
+/// The static that has what is waited for at an address, or leads to it. The same is looked for at the address at which
+/// a child of that very parent waited `again`.
+fn waited_for(address: u64, again: Option<u64>, parent: &Waiting, analyser: &mut Analyser) -> Option<String> {
+    let is_static = |variable: &Variable| variable.span.storage == Storage::Static;
+    if let Some(variable) = analyser.variable_at(address, parent.warm).filter(is_static) {
+        return Some(variable.name);
+    }
+    let variables: Vec<Variable> = analyser.variables(&parent.changed).ok()?;
+    let of_program = |variable: &Variable| matches!(variable.origin, Origin::Workspace | Origin::Dependency);
+    let statics: Vec<Variable> =
+        variables.into_iter().filter(|variable| is_static(variable) && of_program(variable)).take(STATICS).collect();
+    analyser.containing(again?, &statics, parent).map(|variable| variable.name)
+}
+
+/// The one cause, if that is proven.
+fn lock(report: &TestReport) -> Option<String> {
+    match report.causes.as_slice() {
+        [cause] if cause.proven && cause.kind == "static" => Some(cause.name.clone()),
+        _ => None,
+    }
+}
+
+/// Statics in which an address is looked for.
+const STATICS: usize = 200;
+
+fn body_of<'s>(standing: &'s Standing, test: &str) -> Option<&'s ThreadState> {
+    standing.threads.iter().find(|thread| is_body(thread, test)).or(standing.threads.first())
 }
 
 /// A run that was ended because it hung: a forked child rather than another.
@@ -127,19 +168,6 @@ fn line(frame: &Frame) -> String {
     }
 }
 
-/// Whether the body waits to get a lock, and not for another thread's work: by the names that the locks of std, of
-/// parking_lot and of POSIX have in a stack.
-fn waits_for_lock(deadlock: &Deadlock) -> bool {
-    let is_lock = |frame: &String| {
-        let function = frame.split(" at ").next().unwrap_or_default().to_lowercase();
-        let last = function.rsplit("::").next().unwrap_or_default();
-        let contended = ["lock", "read", "write"].iter().any(|verb| last.starts_with(verb))
-            && (last.ends_with("_slow") || last.ends_with("_contended"));
-        contended || function.starts_with("pthread_mutex_") || function.starts_with("pthread_rwlock_")
-    };
-    deadlock.threads.first().is_some_and(|thread| thread.stack.iter().take(8).any(is_lock))
-}
-
 /// The innermost function that is not the standard library's own: what it waits in.
 fn waits_in(frames: &[Frame]) -> Option<String> {
     let outside = |frame: &&Frame| matches!(frame.origin, Origin::Workspace | Origin::Dependency);
@@ -149,7 +177,7 @@ fn waits_in(frames: &[Frame]) -> Option<String> {
 /// A thread of a process whose time was up.
 fn describe(place: Place, thread: &ThreadState, frames: &[Frame]) -> String {
     let doing = match thread.at {
-        At::Running => "runs: it may spin".to_owned(),
+        At::Running => "runs without an end".to_owned(),
         At::Futex { timed: true, .. } => "waits for another thread, with a time limit".to_owned(),
         At::Futex { .. } => "waits for another thread or process".to_owned(),
         At::Call(number) => format!("waits in `{}`", call_name(number)),
@@ -181,107 +209,27 @@ fn call_name(number: i64) -> String {
     known.iter().find(|(known, _)| *known == number).map_or(format!("system call {number}"), |(_, name)| (*name).into())
 }
 
-/// Whether a forked child that fails has waited for something before, by a time limit of its own: far longer than
-/// where the body passes, and hardly with a processor, as it would have to print a long backtrace.
-fn waited(history: &History) -> bool {
-    let first = history.first();
-    let runs = || first.runs.iter().zip(&first.facets).zip(first.places());
-    let idle = |run: &RunRecord| run.duration_us.saturating_sub(run.busy_us);
-    let elsewhere = runs().filter(|((_, facets), _)| facets.passed).map(|((run, _), _)| idle(run)).max().unwrap_or(0);
-    runs().any(|((run, facets), place)| {
-        let reported = matches!(run.end, End::Returned { .. } | End::Panicked { .. });
-        let forked = place.method == Some(StartMethod::Fork) && !facets.passed && reported;
-        forked && idle(run) > WAIT_US + 4 * run.busy_us && idle(run) > 10 * elsewhere
-    })
+/// Innermost frames by which it is told what is waited for.
+const INNERMOST: usize = 8;
+
+/// Whether a thread waits to get a lock, and not for another thread's work: by the names that the locks of std, of
+/// parking_lot, of POSIX, and of one that `spins`, have in a stack.
+fn is_for_lock(frames: &[Frame], spins: bool) -> bool {
+    let is_lock = |frame: &Frame| {
+        let function = frame.function.to_lowercase();
+        let last = function.rsplit("::").next().unwrap_or_default();
+        let contended = ["lock", "read", "write"].iter().any(|verb| last.starts_with(verb))
+            && (last.ends_with("_slow") || last.ends_with("_contended"));
+        contended || (spins && frame.origin != Origin::Std && last == "lock") || is_of_posix_lock(&function)
+    };
+    frames.iter().take(INNERMOST).any(is_lock)
 }
 
-/// How long a body may stand still without having waited for anything.
-const WAIT_US: u64 = 50_000;
-
-/// Whether the cause had in the parent what forked children write before what a fresh process writes.
-fn holds_unwritten(history: &History, cause: &Cause) -> bool {
-    let stdout = |method| {
-        let run = history.first().at(Place { method: Some(method), index: 0 });
-        run.map(|(_, facets)| facets.stdout.as_str())
-    };
-    let fresh = stdout(StartMethod::Spawn).or(stdout(StartMethod::ForkServer));
-    let (Some(forked), Some(fresh), Some(held)) = (stdout(StartMethod::Fork), fresh, &cause.after) else {
-        return false;
-    };
-    let unwritten = forked.strip_suffix(fresh).unwrap_or_default();
-    // A value is shown escaped, and only its beginning.
-    let shown: String = unwritten.escape_debug().take(SHOWN).collect();
-    !shown.is_empty() && held.contains(&shown)
+fn is_of_posix_lock(function: &str) -> bool {
+    let name = function.trim_start_matches('_');
+    name.starts_with("pthread_mutex_") || name.starts_with("pthread_rwlock_")
 }
 
-/// Characters of a value that are compared with output.
-const SHOWN: usize = 24;
-
-/// What a hung process does.
-struct Hang {
-    waits_for_lock: bool,
-    spins: bool,
-}
-
-/// What kind of defect the evidence shows.
-fn kind(
-    report: &TestReport,
-    history: &History,
-    missing: &[String],
-    parent: Option<&Waiting>,
-    hang: &Hang,
-) -> Option<Explanation> {
-    let has = |lint: Lint| report.differences.iter().any(|difference| difference.lint == lint);
-    let proven: Vec<&Cause> = report.causes.iter().filter(|cause| cause.proven).collect();
-    if !(report.verdict == Verdict::Diverge || has(Lint::Once)) || report.differences.is_empty() {
-        return None;
-    }
-    let of = |method: StartMethod, index| history.first().at(Place { method: Some(method), index });
-    let passed = |method, index| of(method, index).map(|(_, facets)| facets.passed);
-    let fork_fails = [0, 1].into_iter().any(|index| passed(StartMethod::Fork, index) == Some(false));
-    let fresh_fails = passed(StartMethod::Spawn, 0).or(passed(StartMethod::ForkServer, 0)) == Some(false);
-    let deadlocked = matches!(report.outcomes.get("fork").map(|run| &run.outcome), Some(Outcome::Deadlocked { .. }));
-    let forked_hang = matches!(
-        report.outcomes.get("fork").map(|run| &run.outcome),
-        Some(Outcome::Deadlocked { .. } | Outcome::TimedOut { .. })
-    );
-    // A number in the text of a value, as a whole.
-    let is_pid = |text: &str| {
-        let pid = parent.map(|parent| parent.parent.to_string());
-        text.split(|c: char| !c.is_alphanumeric()).any(|word| Some(word) == pid.as_deref())
-    };
-    if has(Lint::Argument) || proven.iter().any(|cause| cause.kind == "argument") {
-        return Some(Explanation::ChangedArgument);
-    }
-    if has(Lint::Random) {
-        return Some(Explanation::DuplicatedRandom);
-    }
-    if proven.iter().any(|cause| cause.after.as_deref().is_some_and(is_pid)) {
-        return Some(Explanation::CachedPid);
-    }
-    if forked_hang && hang.waits_for_lock {
-        return Some(Explanation::HeldLock);
-    }
-    if fork_fails && !fresh_fails && (forked_hang || waited(history)) && !missing.is_empty() {
-        return Some(Explanation::DeadThreads);
-    }
-    // Without a wait that names a lock, only the proof that nobody will end it says so.
-    if deadlocked && !hang.spins {
-        return Some(Explanation::HeldLock);
-    }
-    if has(Lint::Once) {
-        return Some(Explanation::OneTimeInit);
-    }
-    if proven.iter().any(|cause| cause.kind == "stdio" || holds_unwritten(history, cause)) {
-        return Some(Explanation::DoubleFlush);
-    }
-    if fork_fails && !fresh_fails && passed(StartMethod::Fork, 0) == Some(true) {
-        // Only the second sibling fails: both have taken the same thing.
-        let random = proven.iter().any(|cause| cause.kind == "thread-local");
-        return Some(if random { Explanation::DuplicatedRandom } else { Explanation::DoubleFlush });
-    }
-    if !fork_fails && fresh_fails {
-        return Some(Explanation::LostState);
-    }
-    None
+fn is_for_posix_mutex(frames: &[Frame]) -> bool {
+    frames.iter().take(INNERMOST).any(|frame| frame.function.trim_start_matches('_').starts_with("pthread_mutex_"))
 }

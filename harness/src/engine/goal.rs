@@ -1,11 +1,14 @@
 //! What an experiment has to come to: a forked child that no longer differs from a fresh process. Pure.
 
+use std::time::Duration;
+
 use crate::outcome::Difference;
 use crate::value::{self, Value};
 use crate::{Level, Lint, StartMethod};
 
 use super::facets::Facets;
 use super::history::{History, Place};
+use super::messages::{End, RunRecord};
 
 /// The differences between forked children and fresh ones that are to go away.
 pub struct Goal {
@@ -14,7 +17,16 @@ pub struct Goal {
     fresh: Vec<Facets>,
     /// What forked children give with nothing put back, each time.
     forked: Vec<Facets>,
+    /// How long that takes a fresh process.
+    takes: Duration,
+    /// How long it is until a forked child is proven to hang, if it always does.
+    hangs_by: Option<Duration>,
 }
+
+/// A forked child that takes longer than so many times what a fresh process takes does not do the same.
+const LONG: u32 = 10;
+/// That little is never long.
+const SHORT: Duration = Duration::from_millis(300);
 
 /// What of a run differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,36 +46,37 @@ enum Aspect {
 }
 
 impl Goal {
-    /// Of a test whose forked children differ from fresh processes by `differences`. `None` where they do not, or
-    /// where no fresh process was run.
-    pub fn of(history: &History, differences: &[Difference], explained_by_argument: bool) -> Option<Goal> {
+    /// Of a test whose forked children differ from fresh processes by `differences`, of whose results those at the
+    /// paths `explained` have been explained. `None` where they do not, or where no fresh process was run.
+    pub fn of(history: &History, differences: &[Difference], explained: &[String]) -> Option<Goal> {
         // A spawned child inherits something too: where it is like the forked ones, they are held against the other.
         [StartMethod::Spawn, StartMethod::ForkServer]
             .into_iter()
-            .find_map(|fresh| Goal::against(fresh, history, differences, explained_by_argument))
+            .find_map(|fresh| Goal::against(fresh, history, differences, explained))
     }
 
     fn against(
         fresh: StartMethod,
         history: &History,
         differences: &[Difference],
-        explained_by_argument: bool,
+        explained: &[String],
     ) -> Option<Goal> {
         let series = |method, index| -> Vec<Facets> {
             history.series(Place { method: Some(method), index }).into_iter().cloned().collect()
         };
-        let fresh = Some(series(fresh, 0)).filter(|runs| !runs.is_empty())?;
+        let method = fresh;
+        let fresh = Some(series(method, 0)).filter(|runs| !runs.is_empty())?;
         let pairs: Vec<Vec<Facets>> = (0..2).map(|index| series(StartMethod::Fork, index)).collect();
         let siblings: Vec<Facets> = pairs.iter().filter_map(|runs| runs.first().cloned()).collect();
         let forked: Vec<Facets> = pairs.into_iter().flatten().collect();
         let ends_differ = siblings.iter().any(|sibling| !sibling.ends_like(&fresh[0]));
         let mut aspects = Vec::new();
         for Difference { lint, level, path, .. } in differences {
-            if *level == Level::Allow {
+            if *level == Level::Allow || (*lint == Lint::Result && explained.contains(path)) {
                 continue;
             }
             let aspect = match (lint, path.as_str()) {
-                (Lint::Result | Lint::Once, "") if ends_differ && !explained_by_argument => Aspect::End,
+                (Lint::Result | Lint::Once, "") if ends_differ => Aspect::End,
                 (Lint::Result | Lint::Once, "message") => Aspect::Message,
                 (Lint::Once, "") | (Lint::Stdout, _) => Aspect::Stdout,
                 (Lint::Result | Lint::Once, path) if !path.is_empty() || !ends_differ => Aspect::Value(path.to_owned()),
@@ -75,8 +88,29 @@ impl Goal {
                 aspects.push(aspect);
             }
         }
-        let goal = Goal { aspects, fresh, forked };
+        let runs = |method| {
+            let place = Place { method: Some(method), index: 0 };
+            history.attempts.iter().filter_map(move |attempt| Some(attempt.at(place)?.0))
+        };
+        let takes = runs(method).map(|run: &RunRecord| Duration::from_micros(run.duration_us)).max()?;
+        let proven = runs(StartMethod::Fork).map(|run| match run.end {
+            End::Deadlocked { after_ms, .. } => Some(Duration::from_millis(after_ms)),
+            _ => None,
+        });
+        let hangs_by = proven.collect::<Option<Vec<Duration>>>().and_then(|times| times.into_iter().max());
+        let goal = Goal { aspects, fresh, forked, takes, hangs_by };
         (!goal.aspects.is_empty() && !siblings.is_empty() && !goal.reached(&siblings)).then_some(goal)
+    }
+
+    /// How long a child is given to show whether it reaches it.
+    pub fn limit(&self) -> Duration {
+        self.hang_is_ruled_out_by().unwrap_or((self.takes * LONG).max(SHORT))
+    }
+
+    /// Where forked children soon prove to hang, and fresh processes take their time: when one that does not hang has
+    /// lived too long for one that does. It need not come to its end, except for the proof.
+    pub fn hang_is_ruled_out_by(&self) -> Option<Duration> {
+        self.hangs_by.map(|time| 3 * time + SHORT).filter(|time| *time < self.takes)
     }
 
     /// Whether more siblings could still reach it.
@@ -232,7 +266,7 @@ mod tests {
             file: None,
             line: None,
         };
-        Goal::of(&History { attempts: attempts.into(), ..History::default() }, &[difference], false)
+        Goal::of(&History { attempts: attempts.into(), ..History::default() }, &[difference], &[])
     }
 
     fn reaches(goal: &Goal, run: &Facets) -> bool {

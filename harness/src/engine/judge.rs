@@ -19,7 +19,7 @@ use super::history::{Attempt, History};
 use super::inspect::Subject;
 use super::messages::{End, Reply, Request, RunRecord, Step};
 use super::parent::{Patience, STALL_FACTOR, lost};
-use super::search::{Experiment, search};
+use super::search::{Experiment, Found, search};
 use super::watch::{self, Inspect};
 use super::{evidence, report, variables, verdict};
 
@@ -79,6 +79,7 @@ impl Terms {
             name: case.name.clone(),
             timeout_ms: patience.timeout.as_millis() as u64,
             stall_ms: patience.stall.map(|stall| stall.as_millis() as u64),
+            forked_ms: patience.forked.map(|forked| forked.as_millis() as u64),
             child_exit: self.child_exit,
             ..Request::default()
         }
@@ -129,7 +130,7 @@ pub fn judge(
     let analyser = || shared_analyser.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
     let terms = Terms::of(case, settings);
-    let mut patience = Patience { timeout: terms.timeout, stall: Some(STALL) };
+    let mut patience = Patience { stall: Some(STALL), ..Patience::of_timeout(terms.timeout) };
     // The parent's state only explains what differs: a first attempt does without it.
     let mut looks_in_parent = Looks::default();
     let mut attempt = |steps, patience| {
@@ -182,11 +183,13 @@ pub fn judge(
         // The control: a body that runs only once in a process differs in a forked child for that reason alone.
         if terms.warm && !case.has_setup() {
             let twice = attempt(vec![Step::Parent, Step::Parent], patience);
-            let slowest = twice.runs.iter().map(|run| Duration::from_micros(run.duration_us)).max();
+            // One that hangs in any process is told by that.
+            let ended = twice.runs.iter().filter(|run| !matches!(run.end, End::TimedOut { .. }));
+            let slowest = ended.map(|run| Duration::from_micros(run.duration_us)).max();
             history.twice = Some(twice);
             if history.first().stalled() && slowest.is_some_and(|time| time > STALL / STALL_FACTOR) {
                 // A second run takes its time in any process, so children may.
-                patience = Patience { timeout: terms.timeout, stall: None };
+                patience = Patience::of_timeout(terms.timeout);
                 history.attempts = vec![attempt(terms.steps(false), patience), attempt(terms.steps(true), patience)];
             }
         }
@@ -199,26 +202,23 @@ pub fn judge(
             history.decoded = Some(attempt(steps, patience));
         }
     }
-    if !setup_failed && !leaves_the_same(&history) {
+    if !setup_failed && verdict::children_end_alike(&history) && !leaves_the_same(&history) {
         let subject = Subject { index, case, terms: &terms, patience };
         subject.read_variables(&mut history, server, shared_analyser, || ());
     }
     let mut judgement = verdict::conclude(&history, case, &terms);
-    let (mut parent, mut by_destructor) = (None, false);
-    let by_argument = judgement.causes.iter().any(|cause| cause.kind == "argument");
+    let mut found = Found::default();
     if settings.causes
-        && let Some(goal) = Goal::of(&history, &judgement.differences, by_argument)
+        && let Some(goal) = Goal::of(&history, &judgement.differences, &judgement.explained)
     {
         searching();
         let experiment = Experiment { index, case, terms: &terms, goal: &goal, patience };
-        let found = search(&experiment, server, &mut analyser());
-        judgement.causes.extend(found.causes);
-        judgement.notes.extend(found.notes);
-        parent = found.parent;
-        by_destructor = found.by_destructor;
+        found = search(&experiment, server, &mut analyser());
+        judgement.causes.append(&mut found.causes);
+        judgement.notes.append(&mut found.notes);
     }
     let mut report = report::of_test(case, &history, judgement, began.elapsed());
-    evidence::explain(&mut report, &history, parent.as_ref(), by_destructor, &mut analyser());
+    evidence::explain(&mut report, &history, &found, &mut analyser());
     report.duration_ms = began.elapsed().as_millis() as u64;
     report
 }
@@ -227,6 +227,8 @@ pub fn judge(
 const STALL: Duration = Duration::from_secs(1);
 /// The same once it was seen.
 const STALL_AGAIN: Duration = Duration::from_millis(300);
+/// How long a forked child takes at least that is cut, where another one has failed after more than that.
+const FORKED_AGAIN: Duration = Duration::from_millis(500);
 
 /// How long a repetition waits. Where a run failed after it had waited for long, as one that hangs does, and others
 /// passed in a fraction of that time, to see it hang again for this fraction is enough.
@@ -244,7 +246,12 @@ fn less_patience(first: &Attempt, patience: Patience) -> Patience {
         }
         _ => patience.timeout,
     };
-    Patience { timeout, stall }
+    // One that fails in the end fails as well if it is cut.
+    let forked = first.runs.iter().zip(&first.facets).filter(|(run, facets)| run.step.is_forked() && !facets.passed);
+    let forked = forked.map(|(run, _)| Duration::from_micros(run.duration_us)).max();
+    let enough = durations(true).map(|passed| (passed * 20).max(FORKED_AGAIN));
+    let forked = enough.filter(|enough| forked.is_some_and(|failed| failed > *enough));
+    Patience { timeout, stall, forked, ..patience }
 }
 
 /// Lets tests run side by side, or one of them alone.

@@ -28,6 +28,13 @@ pub enum Step {
     PutBack(u32),
 }
 
+impl Step {
+    /// Whether the body runs in a child that was forked from the parent as it is.
+    pub fn is_forked(self) -> bool {
+        matches!(self, Step::Child(StartMethod::Fork) | Step::PutBack(_))
+    }
+}
+
 /// One thing that a parent can have changed, and that can be put back in a forked child.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Item {
@@ -50,6 +57,8 @@ pub struct Request {
     pub timeout_ms: u64,
     /// For a child that stands still: none of its threads runs. `None`: it may do so until the time-out.
     pub stall_ms: Option<u64>,
+    /// For a forked child, where it is known that this is long. `None`: as for any run.
+    pub forked_ms: Option<u64>,
     /// How children end.
     pub child_exit: ChildExit,
     /// What is looked at when a body has ended in a child.
@@ -108,6 +117,8 @@ pub struct Waiting {
     pub changed: Vec<Span>,
     /// What it has changed of its state.
     pub state: Vec<Change>,
+    /// The thread of its body.
+    pub body: i32,
     /// The names of its threads besides that of the body and ours.
     pub threads: Vec<String>,
 }
@@ -171,6 +182,8 @@ pub struct RunRecord {
     pub state: Option<Bytes>,
     /// What it left in the variables that are watched; `None` where nothing looked.
     pub variables: Option<Left>,
+    /// The items that could not be put back in it, by their places in [`Request::put_back`].
+    pub stuck: Vec<u32>,
 }
 
 /// What a child itself reports of its run.
@@ -192,6 +205,8 @@ pub struct ChildRecord {
     pub state: Option<Bytes>,
     /// See [`RunRecord::variables`].
     pub variables: Option<Left>,
+    /// See [`RunRecord::stuck`].
+    pub stuck: Vec<u32>,
 }
 
 /// What a child made by exec is told.
@@ -278,6 +293,8 @@ pub struct ThreadState {
     pub at: At,
     /// Its stack, where that could be read.
     pub dump: Option<ThreadDump>,
+    /// Where it waits for a POSIX mutex of glibc's: the thread that has it.
+    pub owner: Option<i32>,
 }
 
 /// What a thread does.

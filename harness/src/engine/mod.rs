@@ -12,6 +12,7 @@ pub mod by_libtest;
 mod capture;
 mod child;
 mod deadlock;
+mod defect;
 mod digest;
 mod evidence;
 mod facets;

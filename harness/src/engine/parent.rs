@@ -191,6 +191,7 @@ impl Parent<'_> {
             warm: memory::layout(),
             changed: clean.memory.changed(),
             state: state::look(Looks::all()).unwrap_or_default().changes(&clean.state),
+            body: sys::tree::thread_id(),
             threads: sys::tree::other_threads(),
             ..Waiting::default()
         }));
@@ -270,16 +271,17 @@ impl Parent<'_> {
             Ok(Fork::Child) => {
                 self.roam();
                 pipes.enter();
+                let mut stuck = Vec::new();
                 if let (Step::PutBack(set), Some(clean)) = (step, &self.clean) {
-                    let items = self.request.put_back.get(set as usize);
-                    items.into_iter().flatten().for_each(|item| put_back(item, clean));
+                    let items = self.request.put_back.get(set as usize).into_iter().flatten();
+                    stuck.extend((0..).zip(items).filter(|(_, item)| !put_back(item, clean)).map(|(at, _)| at));
                 }
                 let arguments = match step {
                     Step::ForkDecoded => ChildArguments::Encoded(self.encoded.take()),
                     _ => ChildArguments::Inherited(arguments.take()),
                 };
                 let orders = Orders { exit: self.request.child_exit, looks, inspect: self.request.inspect };
-                child::run(self.case, arguments, StartMethod::Fork, orders, region)
+                child::run(self.case, arguments, StartMethod::Fork, orders, stuck, region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
@@ -328,7 +330,11 @@ impl Parent<'_> {
     fn watch(&self, step: Step, pid: Pid, region: &Region, pipes: Pipes) -> RunRecord {
         let _statuses = ChildStatuses::keep();
         self.region.header().progress.store(now_ns(), Ordering::Release);
-        supervise_child(step, pid, region, pipes, self.patience(), None)
+        let mut patience = self.patience();
+        if let Some(forked) = patience.forked.filter(|_| step.is_forked()) {
+            patience.timeout = forked.min(patience.timeout);
+        }
+        supervise_child(step, pid, region, pipes, patience, None)
     }
 
     /// What a forked child looks at. What siblings share shows in their results; in a first attempt, where the parent
@@ -453,25 +459,37 @@ pub struct Patience {
     pub timeout: Duration,
     /// While it stands still, if that is limited.
     pub stall: Option<Duration>,
+    /// In all, if it was forked: then it is known that so much is long.
+    pub forked: Option<Duration>,
+    /// With a processor, if that is limited.
+    pub busy: Option<Duration>,
 }
 
 /// A child that stands still for so many times what the body takes elsewhere does so because of how it was started.
 pub const STALL_FACTOR: u32 = 10;
 
 impl Patience {
+    /// Limited by nothing else.
+    pub fn of_timeout(timeout: Duration) -> Patience {
+        Patience { timeout, stall: None, forked: None, busy: None }
+    }
+
     /// As the request says.
     pub fn of(request: &Request) -> Patience {
         Patience {
-            timeout: Duration::from_millis(request.timeout_ms),
             stall: request.stall_ms.map(Duration::from_millis),
+            forked: request.forked_ms.map(Duration::from_millis),
+            ..Patience::of_timeout(Duration::from_millis(request.timeout_ms))
         }
     }
 
-    /// A body that takes its time in the parent, so many microseconds, may wait as long in a child.
+    /// A body that takes its time in the parent, so many microseconds, may take as long in a child. One that does not
+    /// may not go on without an end.
     pub fn where_body_takes(mut self, microseconds: Option<u64>) -> Patience {
         let is_slow =
             |stall: &Duration| microseconds.is_some_and(|here| Duration::from_micros(here) > *stall / STALL_FACTOR);
         self.stall = self.stall.filter(|stall| !is_slow(stall));
+        self.busy = self.stall.filter(|_| microseconds.is_some());
         self
     }
 }
@@ -490,6 +508,7 @@ pub fn supervise_child(
     let mut policy = ChildPolicy {
         deadline: began.saturating_add(patience.timeout.as_nanos() as u64),
         stall: patience.stall.map_or(u64::MAX, |stall| stall.as_nanos() as u64),
+        busy: patience.busy.map_or(u64::MAX, |busy| busy.as_nanos() as u64),
         client,
     };
     let [stdout, stderr] = pipes.read();
@@ -506,6 +525,7 @@ pub fn supervise_child(
 struct ChildPolicy<'a> {
     deadline: u64,
     stall: u64,
+    busy: u64,
     client: Option<BorrowedFd<'a>>,
 }
 
@@ -520,6 +540,10 @@ impl Policy for ChildPolicy<'_> {
 
     fn stall_limit_ns(&self) -> u64 {
         self.stall
+    }
+
+    fn busy_limit_ns(&self) -> u64 {
+        self.busy
     }
 
     fn serve(&mut self, _: BorrowedFd<'_>, _: &mut Capture, _: &mut Capture) {}
@@ -551,6 +575,7 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
         ids: unreported_ids(pid),
         state: None,
         variables: None,
+        stuck: Vec::new(),
     });
     if let Some(end) = end {
         record.end = end;
@@ -559,8 +584,8 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
 }
 
 fn complete(step: Step, record: ChildRecord, stdout: Captured, stderr: Captured) -> RunRecord {
-    let ChildRecord { end, duration_us, busy_us, observed, arguments, ids, state, variables } = record;
-    RunRecord { step, end, duration_us, busy_us, stdout, stderr, observed, arguments, ids, state, variables }
+    let ChildRecord { end, duration_us, busy_us, observed, arguments, ids, state, variables, stuck } = record;
+    RunRecord { step, end, duration_us, busy_us, stdout, stderr, observed, arguments, ids, state, variables, stuck }
 }
 
 /// Of a process that could not tell the number of its body's thread, which was made soon after it.
@@ -582,6 +607,7 @@ pub fn lost(step: Step, reason: String) -> RunRecord {
         ids: Vec::new(),
         state: None,
         variables: None,
+        stuck: Vec::new(),
     }
 }
 
@@ -589,12 +615,14 @@ fn not_run(step: Step) -> RunRecord {
     RunRecord { end: End::NotRun, ..lost(step, String::new()) }
 }
 
-/// In a forked child, before it does anything else.
-fn put_back(item: &Item, clean: &Clean) {
+/// In a forked child, before it does anything else. Whether that could be done; else all is as it was.
+fn put_back(item: &Item, clean: &Clean) -> bool {
     match item {
-        Item::Memory(span) => clean.memory.restore(span),
-        // What cannot be put back stays as it is: then it is not what the search finds.
-        Item::State(change) => _ = state::restore(change.lint, &change.name, change.clean.as_deref()),
+        Item::Memory(span) => {
+            clean.memory.restore(span);
+            true
+        }
+        Item::State(change) => state::restore(change.lint, &change.name, change.clean.as_deref()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The search for the cause of a difference: what the parent has changed since it was clean is put back in forked
 //! children, until the least of it is found that makes the difference.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::analysis::{Origin, Storage, Variable};
 use crate::case::TestCase;
@@ -14,7 +14,7 @@ use super::analyser::Analyser;
 use super::facets::{Facets, Kind};
 use super::goal::Goal;
 use super::judge::{Serve, Terms};
-use super::messages::{Item, Reply, Request, Session, Step, Waiting};
+use super::messages::{End, Item, Reply, Request, Session, Standing, Step, Waiting};
 use super::minimise::{NotFound, minimise};
 use super::parent::Patience;
 
@@ -27,6 +27,8 @@ pub struct Found {
     pub notes: Vec<String>,
     /// The parent as it was before its children were forked.
     pub parent: Option<Waiting>,
+    /// Where a child of that very parent stood when it was proven to hang.
+    pub hung: Option<Standing>,
     /// Children that end without destructors do not differ.
     pub by_destructor: bool,
 }
@@ -47,6 +49,8 @@ pub struct Experiment<'a> {
 
 /// How many variables are named where none is proven.
 const SUSPECTS: usize = 5;
+/// How many are put back alone to see whether they break a process.
+const SINGLES: usize = 16;
 
 /// Looks for what makes forked children differ from fresh processes.
 pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &mut Analyser) -> Found {
@@ -83,7 +87,7 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
                 .into(),
         );
     }
-    Found { causes, notes, parent: Some(parent), by_destructor }
+    Found { causes, notes, parent: Some(parent), hung: laboratory.hung, by_destructor }
 }
 
 /// What the experiments came to.
@@ -223,10 +227,13 @@ fn candidates(variables: Vec<Variable>, state: &[Change]) -> Vec<Candidate> {
     }
     let own = named.iter().take_while(|variables| variables[0].origin == Origin::Workspace).count();
     let mut candidates: Vec<Candidate> = named.into_iter().map(Candidate::Memory).collect();
-    let can_be_put_back = |change: &&Change| {
-        matches!(change.lint, Lint::Env | Lint::Cwd | Lint::Umask | Lint::Fd | Lint::Signal | Lint::Rlimit)
+    let is_inherited = |change: &&Change| {
+        matches!(
+            change.lint,
+            Lint::Env | Lint::Cwd | Lint::Umask | Lint::Fd | Lint::Signal | Lint::Rlimit | Lint::Identity
+        )
     };
-    candidates.splice(own..own, state.iter().filter(can_be_put_back).cloned().map(Candidate::State));
+    candidates.splice(own..own, state.iter().filter(is_inherited).cloned().map(Candidate::State));
     candidates
 }
 
@@ -243,7 +250,26 @@ struct Laboratory<'a, S> {
     in_pairs: bool,
     /// Siblings in the last experiment.
     last_took: usize,
+    /// The parent's children were seen to differ with nothing put back.
+    is_seen_to_differ: bool,
+    /// Where one of them stood.
+    hung: Option<Standing>,
+    /// Children are cut as soon as it is likely what they come to.
+    in_haste: bool,
+    /// What could not be put back.
+    stuck: Vec<Item>,
+    /// A signal has ended a child in which something was put back.
+    breaks: bool,
     child_exit: ChildExit,
+}
+
+/// What an experiment is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// To steer the search.
+    Steer,
+    /// To prove what was found, or that it is needed: children come to their end.
+    Prove,
 }
 
 impl<'a, S: Serve> Laboratory<'a, S> {
@@ -259,6 +285,11 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             child_exit: experiment.terms.child_exit,
             in_pairs: true,
             last_took: 0,
+            is_seen_to_differ: false,
+            hung: None,
+            in_haste: true,
+            stuck: Vec::new(),
+            breaks: false,
         }
     }
 
@@ -266,22 +297,31 @@ impl<'a, S: Serve> Laboratory<'a, S> {
     fn conclude(&mut self, candidates: &[Candidate]) -> Conclusion {
         let items = |set: &[usize]| -> Vec<Item> { set.iter().flat_map(|at| candidates[*at].items()).collect() };
         let mut least = minimise(candidates.len(), |set| self.reaches(&items(set)));
-        if least == Err(NotFound::NotAmongThem) {
+        if least == Err(NotFound::NotAmongThem) && !self.fresh_parents {
             // What earlier children have left outside the process may hide what is put back in later ones.
             self.fresh_parents = true;
             least = minimise(candidates.len(), |set| self.reaches(&items(set)));
         }
         let set = match least {
             Ok(set) => set,
-            // All of them were put back, and none matters.
             Err(NotFound::NotAmongThem) => {
-                return Conclusion { notes: vec![ruled_out(candidates)], ..Conclusion::default() };
+                let all: Vec<usize> = (0..candidates.len()).collect();
+                let was_in_haste = std::mem::take(&mut self.in_haste);
+                return match was_in_haste && self.reaches(&items(&all)) == Some(true) {
+                    true => self.conclude(candidates),
+                    false => self.rule_out(candidates),
+                };
             }
             Err(NotFound::GivenUp) => return self.suspect(candidates),
         };
         match self.confirms(&items(&set)) {
-            Some(true) if self.experiment.goal.is_wordless() => self.rule_out_others(candidates.len(), set, items),
+            Some(true) if self.experiment.goal.is_wordless() => {
+                self.in_haste = false;
+                self.rule_out_others(candidates.len(), set, items)
+            }
             Some(true) => Conclusion { named: set, proven: true, notes: Vec::new() },
+            // What was cut too early may have led astray.
+            Some(false) if std::mem::take(&mut self.in_haste) => self.conclude(candidates),
             Some(false) => {
                 let suspects = if set.len() == 1 { "the suspect" } else { "the suspects" };
                 let note = format!("putting back {suspects} made the difference go away once, and not again");
@@ -289,6 +329,31 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             }
             None => Conclusion { named: set, proven: false, notes: vec![self.given_up()] },
         }
+    }
+
+    /// All were put back, and none matters; but for those that could not be.
+    fn rule_out(&mut self, candidates: &[Candidate]) -> Conclusion {
+        let is_stuck = |candidate: &Candidate| candidate.items().iter().any(|item| self.stuck.contains(item));
+        let mut named: Vec<usize> = (0..candidates.len()).filter(|position| is_stuck(&candidates[*position])).collect();
+        // Or for one without which no child can live: its old value leads to memory that is something else by now.
+        for (position, candidate) in candidates.iter().enumerate().take(SINGLES) {
+            if self.breaks && !named.contains(&position) {
+                self.breaks = false;
+                let reached = self.reaches(&candidate.items());
+                named.extend((reached == Some(false) && self.breaks).then_some(position));
+                self.breaks = true;
+            }
+        }
+        let note = match named.len() {
+            0 => ruled_out(candidates),
+            1 => "the cause is not proven: the suspect cannot be put back in a child that lives on, and nothing else that \
+                  the parent has changed makes the difference"
+                .into(),
+            _ => "the cause is not proven: the suspects cannot be put back in a child that lives on, and nothing else \
+                  that the parent has changed makes the difference"
+                .into(),
+        };
+        Conclusion { named, proven: false, notes: vec![note] }
     }
 
     /// Others that bring a child to the same end may do so for another reason. `all` candidates are there, and the
@@ -333,29 +398,33 @@ impl<'a, S: Serve> Laboratory<'a, S> {
     /// A fresh parent, as it is before children are forked.
     fn open(&mut self) -> Option<Waiting> {
         let steps = if self.experiment.terms.warm { vec![Step::Parent] } else { Vec::new() };
-        let request = Request { session: Session::Open, steps, ..self.request() };
+        let request = Request { session: Session::Open, steps, ..self.request(None) };
+        (self.is_seen_to_differ, self.hung) = (false, None);
         self.waiting = self.server.serve(&request).ok()?.waiting;
         self.waiting.clone()
     }
 
     /// Whether forked children in which the items are put back reach the goal. `None` where that cannot be told.
     fn reaches(&mut self, items: &[Item]) -> Option<bool> {
-        self.try_with(items, false)
+        self.try_with(items, Aim::Steer)
     }
 
-    /// Whether the difference is there without the items and not there with them, twice, with two fresh parents, in
-    /// one order and in the other. Pairs are always whole: what earlier children leave outside the process may turn
-    /// later ones, and must not keep in step with what is put back.
+    /// Whether the difference is there without the items and not there with them, twice, with two parents, in one order
+    /// and in the other. Where it takes siblings to see it, pairs are always whole: what earlier children leave outside
+    /// the process may turn later ones, and must not keep in step with what is put back.
     fn confirms(&mut self, items: &[Item]) -> Option<bool> {
-        for without_first in [true, false] {
+        // The parent in which it was found is one of them, if its children have shown the difference.
+        if self.in_pairs || self.fresh_parents || !self.is_seen_to_differ || self.waiting.is_none() {
             self.waiting = None;
-            for without in [without_first, !without_first] {
-                if self.try_with(if without { &[] } else { items }, true)? == without {
-                    return Some(false);
-                }
+            if self.try_with(&[], Aim::Prove)? {
+                return Some(false);
             }
         }
-        Some(true)
+        if !self.try_with(items, Aim::Prove)? {
+            return Some(false);
+        }
+        self.waiting = None;
+        Some(self.try_with(items, Aim::Prove)? && !self.try_with(&[], Aim::Prove)?)
     }
 
     fn is_spent(&self) -> bool {
@@ -371,14 +440,16 @@ impl<'a, S: Serve> Laboratory<'a, S> {
         format!("the search for the cause was given up: {why}")
     }
 
-    fn try_with(&mut self, items: &[Item], whole_pair: bool) -> Option<bool> {
+    fn try_with(&mut self, items: &[Item], aim: Aim) -> Option<bool> {
+        let goal = self.experiment.goal;
         let mut siblings: Vec<Facets> = Vec::new();
         let mut parents = 0;
         if self.fresh_parents {
             self.waiting = None;
         }
-        let enough = if whole_pair || self.in_pairs { 2 } else { 1 };
-        while siblings.len() < enough {
+        // That a child differs shows within a time in which others are done with all; that it does not, in the end.
+        let is_cut = self.in_haste && (aim == Aim::Steer || items.is_empty());
+        while siblings.len() < if self.in_pairs { 2 } else { 1 } {
             if self.waiting.is_none() {
                 parents += 1;
                 // Children that end their parents every time cannot be compared.
@@ -393,31 +464,50 @@ impl<'a, S: Serve> Laboratory<'a, S> {
                 return None;
             }
             self.children_left -= 1;
+            let forked = is_cut.then(|| goal.limit());
             let request = Request {
                 session: Session::Continue,
                 steps: vec![Step::PutBack(0)],
                 put_back: vec![items.to_vec()],
-                ..self.request()
+                ..self.request(forked)
             };
             let Reply { runs, waiting, .. } = self.server.serve(&request).ok()?;
             let run = runs.first()?;
-            let family = self.waiting.iter().flat_map(|waiting| [waiting.parent, waiting.server]);
+            let stuck = run.stuck.iter().filter_map(|at| items.get(*at as usize));
+            let stuck: Vec<Item> = stuck.filter(|item| !self.stuck.contains(item)).cloned().collect();
+            self.stuck.extend(stuck);
+            self.breaks |= matches!(run.end, End::Signaled(_)) && !items.is_empty();
+            let family = self.waiting.iter().flat_map(|waiting| [waiting.parent, waiting.server, waiting.body]);
             let ids: Vec<i32> = run.ids.iter().copied().chain(family).collect();
             let facets = Facets::of(run, &self.experiment.case.should_panic, &ids);
-            // To see it hang a second time would cost as much again.
-            let is_enough = !whole_pair || facets.kind == Kind::Hung;
             self.waiting = waiting;
+            if let (End::Deadlocked { standing, .. }, true) = (&run.end, items.is_empty()) {
+                self.hung = Some(standing.clone());
+            }
+            // What has not come to its end counts as what it would come to, until that is to be proven.
+            if is_cut
+                && goal.hang_is_ruled_out_by().is_some()
+                && matches!(run.end, End::TimedOut { stalled: false, .. })
+            {
+                return Some(true);
+            }
+            // To see it hang a second time would cost as much again.
+            let is_enough = aim == Aim::Steer || facets.kind == Kind::Hung;
             siblings.push(facets);
             self.last_took = siblings.len();
-            if is_enough && !self.experiment.goal.is_open(&siblings) {
+            if is_enough && !goal.is_open(&siblings) {
+                self.is_seen_to_differ |= items.is_empty();
                 return Some(false);
             }
         }
-        Some(self.experiment.goal.reached(&siblings))
+        let reached = goal.reached(&siblings);
+        self.is_seen_to_differ |= items.is_empty() && !reached;
+        Some(reached)
     }
 
-    fn request(&self) -> Request {
+    fn request(&self, forked: Option<Duration>) -> Request {
         let Experiment { index, case, terms, patience, .. } = *self.experiment;
+        let patience = Patience { forked, ..patience };
         Request { child_exit: self.child_exit, ..terms.request(index, case, patience) }
     }
 }

@@ -310,6 +310,15 @@ impl Policy for ParentPolicy<'_> {
         self.server.region.header().body_since.load(Ordering::Acquire) != 0
     }
 
+    /// A second run in one process may stand still as a child may, if the first took a fraction of that time.
+    fn stall_limit_ns(&self) -> u64 {
+        self.second_run().and_then(|patience| patience.stall).map_or(u64::MAX, |stall| stall.as_nanos() as u64)
+    }
+
+    fn busy_limit_ns(&self) -> u64 {
+        self.second_run().and_then(|patience| patience.busy).map_or(u64::MAX, |busy| busy.as_nanos() as u64)
+    }
+
     fn serve(&mut self, handle: BorrowedFd<'_>, stdout: &mut Capture, stderr: &mut Capture) {
         let header = self.server.region.header();
         if self.finished.is_none() && self.server.region.is_complete(header.nonce.load(Ordering::Acquire)) {
@@ -363,6 +372,16 @@ impl ParentPolicy<'_> {
             }
             next => self.next = Some(next),
         }
+    }
+
+    /// The limits of a second run of the body in the parent, where that is going on.
+    fn second_run(&self) -> Option<Patience> {
+        let header = self.server.region.header();
+        let (since, step) = (header.body_since.load(Ordering::Acquire), header.step.load(Ordering::Acquire) as usize);
+        let is_second = since > 0 && self.steps.iter().take(step).any(|earlier| *earlier == Step::Parent);
+        // All that came before took longer than the first run.
+        let first = since.saturating_sub(self.began) / 1000;
+        is_second.then(|| Patience::of(&self.request).where_body_takes(Some(first)))
     }
 
     /// Makes and watches it. It keeps nothing of `watched`, through which the server watches the parent.

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use nix::libc;
+use nix::poll::poll;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::analysis::{Bytes, Mapping, ThreadDump};
@@ -16,25 +18,49 @@ const THREADS: usize = 16;
 /// Bytes of a stack that are copied, from its top.
 const STACK: usize = 48 << 10;
 
-/// Where all threads stand, with copies of their stacks. The process is a child of the caller and must not go on
-/// meanwhile if the stacks are to make sense.
+/// Where all threads stand, with copies of their stacks. The process is a child of the caller that is to be killed: one
+/// that runs is stopped, since only of a thread that has stopped the system tells where it is.
 pub fn of(pid: Pid) -> Standing {
     let memory = File::open(format!("/proc/{pid}/mem")).ok();
     let threads = tree::threads(pid).unwrap_or_default();
-    let threads = threads.into_iter().take(THREADS).map(|thread| {
-        let line = syscall_line(pid, thread);
-        ThreadState {
-            name: tree::thread_name(pid, thread).unwrap_or_default(),
-            at: match &line {
-                _ if is_stopped(pid, thread) => At::Stopped,
-                Some(line) => parse(line, |address| is_private(pid, address)),
-                None => At::Unknown,
-            },
-            dump: memory.as_ref().and_then(|memory| dump(memory, line.as_deref()?)),
-        }
+    let before: Vec<(i32, At)> = threads
+        .into_iter()
+        .take(THREADS)
+        .map(|thread| (thread, if is_stopped(pid, thread) { At::Stopped } else { at(pid, thread) }))
+        .collect();
+    if before.iter().any(|(_, at)| *at == At::Running) {
+        stop(pid, &before);
+    }
+    let threads = before.into_iter().map(|(thread, at)| ThreadState {
+        name: tree::thread_name(pid, thread).unwrap_or_default(),
+        at,
+        dump: memory.as_ref().and_then(|memory| dump(memory, &syscall_line(pid, thread)?)),
+        owner: memory.as_ref().and_then(|memory| owner(memory, at)),
     });
     Standing { threads: threads.collect(), mappings: mappings(pid) }
 }
+
+/// What `pthread_mutex_t` has behind the word that is waited for and a counter.
+fn owner(memory: &File, at: At) -> Option<i32> {
+    let At::Futex { address, .. } = at else { return None };
+    let mut bytes = [0; 4];
+    memory.read_exact_at(&mut bytes, address.checked_add(8)?).ok()?;
+    Some(i32::from_le_bytes(bytes))
+}
+
+/// Waits until they have stopped, or a while.
+fn stop(pid: Pid, threads: &[(i32, At)]) {
+    let _ = kill(pid, Signal::SIGSTOP);
+    for _ in 0..STOP_LOOKS {
+        if threads.iter().all(|(thread, _)| is_stopped(pid, *thread)) {
+            return;
+        }
+        let _ = poll(&mut [], 1_u8);
+    }
+}
+
+/// A millisecond each: a thread that is in an uninterruptible call is not waited for.
+const STOP_LOOKS: u32 = 100;
 
 /// What a thread is at.
 pub fn at(pid: Pid, thread: i32) -> At {

@@ -39,6 +39,10 @@ pub trait Policy {
     fn stall_limit_ns(&self) -> u64 {
         u64::MAX
     }
+    /// For how long it may have a processor, in nanoseconds, before it is killed.
+    fn busy_limit_ns(&self) -> u64 {
+        u64::MAX
+    }
     /// Called whenever the watcher wakes; may take a while. `stdout` and `stderr` have been drained. Through `handle`
     /// the process is watched.
     fn serve(&mut self, handle: BorrowedFd<'_>, stdout: &mut Capture, stderr: &mut Capture);
@@ -68,7 +72,7 @@ pub struct Ended {
 pub enum Cut {
     /// The deadline passed.
     TimedOut(Standing),
-    /// It stood still for too long.
+    /// It stood still for too long, or ran without an end.
     Stalled(Standing),
     /// It would never have gone on.
     Deadlocked(Standing),
@@ -86,14 +90,22 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     let mut cut = None;
     let interval = deadlock::INTERVAL.as_nanos() as u64;
     let mut next_look = sys::clock::now_ns() + interval;
-    let mut chatty = false;
+    // A child that ends soon closes its streams first, which would wake its watcher twice.
+    let (mut chatty, mut pause) = (!watched.leads_group, FIRST_PAUSE_NS);
+    let mut deadline = Deadline::default();
     loop {
         let now = sys::clock::now_ns();
-        let wake = if cut.is_some() { u64::MAX } else { next_look.min(policy.deadline_ns()) };
+        let wake = if cut.is_some() { u64::MAX } else { next_look.min(deadline.of(policy)) };
         // Who writes a line at a time is not woken up for and waited for at each: the pipe takes a millisecond's worth.
         let listened = if chatty { [None, None] } else { [stdout.fd(), stderr.fd()] };
-        let limit = if chatty { PAUSE_NS } else { u64::MAX };
-        let mut events = wait(&handle, listened, policy, wake.saturating_sub(now).min(limit));
+        let limit = if chatty { std::mem::replace(&mut pause, PAUSE_NS) } else { u64::MAX };
+        let limit = wake.saturating_sub(now).min(limit);
+        let mut events = wait(&handle, listened, policy, limit);
+        if deadline.waited(sys::clock::now_ns() - now, limit) {
+            // What stood still was stopped as we were.
+            proof = Proof::default();
+            next_look = sys::clock::now_ns() + interval;
+        }
         events.output |= chatty;
         chatty = false;
         if events.output {
@@ -109,7 +121,7 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
         let now = sys::clock::now_ns();
         if events.client_gone {
             cut = Some(Cut::ClientGone);
-        } else if now >= policy.deadline_ns() {
+        } else if now >= deadline.of(policy) {
             cut = Some(Cut::TimedOut(standing::of(pid)));
         } else if now >= next_look {
             next_look = now + interval;
@@ -119,7 +131,9 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
                 proof = Proof::default();
             } else if finding == Finding::Deadlocked {
                 cut = Some(Cut::Deadlocked(standing::of(pid)));
-            } else if matches!(finding, Finding::StandsStill(time) if time >= policy.stall_limit_ns()) {
+            } else if matches!(finding, Finding::StandsStill(time) if time >= policy.stall_limit_ns())
+                || (finding == Finding::Moves && is_busy(pid, policy.busy_limit_ns()))
+            {
                 cut = Some(Cut::Stalled(standing::of(pid)));
             }
         }
@@ -138,6 +152,44 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     stdout.drain();
     stderr.drain();
     Ok(Ended { status, cut, stdout: stdout.finish(), stderr: stderr.finish() })
+}
+
+/// How long the streams of a child that has just been started are left to fill.
+const FIRST_PAUSE_NS: u64 = 3_000_000;
+
+/// Whether it has had a processor for so many nanoseconds.
+fn is_busy(pid: Pid, limit: u64) -> bool {
+    limit != u64::MAX && sys::clock::busy_ns_of(pid).is_some_and(|busy| busy >= limit)
+}
+
+/// When the process is killed, without the time in which it was stopped together with its watcher, as by Ctrl-Z.
+#[derive(Default)]
+struct Deadline {
+    /// What the policy said last.
+    said: u64,
+    stopped_ns: u64,
+}
+
+/// A watcher that wakes later than this was stopped, or might as well have been.
+const STOPPED_NS: u64 = 1_000_000_000;
+
+impl Deadline {
+    fn of(&mut self, policy: &impl Policy) -> u64 {
+        let said = policy.deadline_ns();
+        if said != self.said {
+            *self = Deadline { said, stopped_ns: 0 };
+        }
+        said.saturating_add(self.stopped_ns)
+    }
+
+    /// A wait took so long, of at most `limit`. Whether the watcher was stopped meanwhile.
+    fn waited(&mut self, took_ns: u64, limit: u64) -> bool {
+        let late = took_ns.saturating_sub(limit);
+        if late >= STOPPED_NS {
+            self.stopped_ns += late;
+        }
+        late >= STOPPED_NS
+    }
 }
 
 /// How long a stream that has just been read from is left to fill.

@@ -23,6 +23,8 @@ pub struct Judgement {
     pub differences: Vec<Difference>,
     /// What makes it differ, as far as experiments of the engine itself tell.
     pub causes: Vec<Cause>,
+    /// The paths of results that differ for these causes.
+    pub explained: Vec<String>,
     /// What a reader should know besides.
     pub notes: Vec<String>,
 }
@@ -51,6 +53,13 @@ pub fn passes(attempt: &Attempt, case: &TestCase, terms: &Terms) -> bool {
     attempt.facets.iter().all(|facets| facets.passed) && !attempt.facets.is_empty() && agree(attempt, case, terms)
 }
 
+/// Whether children end in the same way; else what they leave behind differs for that reason.
+pub fn children_end_alike(history: &History) -> bool {
+    let first = history.first();
+    let mut children = first.facets.iter().zip(first.places()).filter(|(_, place)| place.method.is_some());
+    children.next().is_none_or(|(one, _)| children.all(|(other, _)| one.ends_like(other)))
+}
+
 /// Whether some place has passed and failed, so that one more look is worth it.
 pub fn unsteady(history: &History) -> bool {
     history.places().iter().any(|place| !is_steady(&history.series(*place)))
@@ -58,7 +67,15 @@ pub fn unsteady(history: &History) -> bool {
 
 /// The verdict.
 pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement {
-    let mut found = Findings { history, case, terms, differences: Vec::new(), causes: Vec::new(), notes: Vec::new() };
+    let mut found = Findings {
+        history,
+        case,
+        terms,
+        differences: Vec::new(),
+        causes: Vec::new(),
+        explained: Vec::new(),
+        notes: Vec::new(),
+    };
     let plain = if history.first().setup.as_ref().is_some_and(|setup| setup.failed.is_some()) {
         found.notes.push("the setup did not return: the body was not run".into());
         Verdict::Fail
@@ -84,7 +101,7 @@ pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement 
         }
         (_, verdict) => verdict,
     };
-    let Findings { differences, causes, mut notes, .. } = found;
+    let Findings { differences, causes, explained, mut notes, .. } = found;
     let strays: u32 = history.attempts.iter().map(|attempt| attempt.strays).max().unwrap_or(0);
     if history.differed_beside_others {
         notes.push(
@@ -101,7 +118,7 @@ pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement 
         notes.push(format!("repeated with {} fresh parents", history.attempts.len() + more));
     }
     let denied = verdict.lint().is_some_and(|lint| terms.levels.get(lint) == Level::Deny);
-    accepted::apply(&terms.accepted, Judgement { verdict, denied, differences, causes, notes })
+    accepted::apply(&terms.accepted, Judgement { verdict, denied, differences, causes, explained, notes })
 }
 
 /// Whether the first run of the attempt passes, and no later one.
@@ -120,6 +137,7 @@ struct Findings<'a> {
     terms: &'a Terms,
     differences: Vec<Difference>,
     causes: Vec<Cause>,
+    explained: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -449,8 +467,8 @@ impl Findings<'_> {
             if difference.lint != Lint::Result || difference.path == "message" {
                 return true;
             }
-            let alike = |facets: &&Facets| match (difference.path.is_empty(), &facets.value, &fresh.value) {
-                (false, Some(one), Some(other)) => !value::diff(&[("a", one), ("b", other)])
+            let alike = |facets: &&Facets| match (&facets.value, &fresh.value) {
+                (Some(one), Some(other)) => !value::diff(&[("a", one), ("b", other)])
                     .iter()
                     .any(|found| difference.path.starts_with(&found.path) || found.path.starts_with(&difference.path)),
                 _ => facets.ends_like(fresh),
@@ -475,11 +493,13 @@ impl Findings<'_> {
             methods: self.terms.methods.iter().copied().filter(|method| *method != StartMethod::Fork).collect(),
             ..Cause::default()
         });
-        let places: Vec<&str> =
-            explained.iter().map(|path| if path.is_empty() { "the result" } else { path }).collect();
+        let changed = match explained.iter().any(String::is_empty) {
+            true => "what comes of the body".to_owned(),
+            false => format!("{} of what the body returns", explained.join(", ")),
+        };
         for difference in self.differences.iter_mut().filter(|difference| difference.lint == Lint::Argument) {
             if let Some(note) = &mut difference.note {
-                note.push_str(&format!("; it changes {} of what the body returns", places.join(", ")));
+                note.push_str(&format!("; it changes {changed}"));
             }
         }
         if arguments.is_empty() {
@@ -489,6 +509,7 @@ impl Findings<'_> {
                  something that `Debug` does not show, such as an object that two fields share"
             ));
         }
+        self.explained = explained;
     }
 
     fn parameters(&self) -> String {

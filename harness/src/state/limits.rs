@@ -16,16 +16,17 @@ fn look(seen: &mut Seen) {
     }
 }
 
-/// The soft limit: a hard one that was lowered stays.
+/// Only with privileges can a hard limit that was lowered be had again, and a soft one above it.
 fn restore(name: &str, clean: Option<&str>) -> bool {
     let Some((_, resource)) = RESOURCES.iter().find(|(other, _)| *other == name) else { return false };
-    let soft = clean.and_then(|clean| clean.split_once(',')).and_then(|(soft, _)| match soft {
-        "unlimited" => Some(RLIM_INFINITY),
-        number => number.parse().ok(),
-    });
-    let (Some(soft), Ok((_, hard))) = (soft, getrlimit(*resource)) else { return false };
-    setrlimit(*resource, soft.min(hard), hard).is_ok()
+    let limit = |number: &str| if number == UNLIMITED { Some(RLIM_INFINITY) } else { number.parse().ok() };
+    let limits = clean.and_then(|clean| clean.split_once(", hard "));
+    let Some((Some(soft), Some(hard))) = limits.map(|(soft, hard)| (limit(soft), limit(hard))) else { return false };
+    let lowered = || getrlimit(*resource).and_then(|(_, hard)| setrlimit(*resource, soft, hard));
+    setrlimit(*resource, soft, hard).or_else(|_| lowered()).is_ok()
 }
+
+const UNLIMITED: &str = "unlimited";
 
 const RESOURCES: &[(&str, Resource)] = &[
     ("RLIMIT_AS", Resource::RLIMIT_AS),
@@ -47,5 +48,5 @@ const RESOURCES: &[(&str, Resource)] = &[
 ];
 
 fn number(limit: u64) -> String {
-    if limit == RLIM_INFINITY { "unlimited".to_owned() } else { limit.to_string() }
+    if limit == RLIM_INFINITY { UNLIMITED.to_owned() } else { limit.to_string() }
 }

@@ -2,14 +2,19 @@
 
 use crate::{Lint, sys};
 
-use super::{Kind, Seen, never};
+use super::{Kind, Seen};
 
-/// What C code of a parent has read by it already is in no item: it is not put back.
-pub const KIND: Kind = Kind { lint: Lint::Identity, look, restore: never };
+pub const KIND: Kind = Kind { lint: Lint::Identity, look, restore };
+
+/// Every program begins with it.
+const CLEAN: &str = "C";
 
 fn look(seen: &mut Seen) {
-    // Every program begins with `C`.
-    if let Some(locale) = sys::attributes::locale().filter(|locale| locale != "C") {
+    if let Some(locale) = sys::attributes::locale().filter(|locale| locale != CLEAN) {
         seen.add("locale", locale);
     }
+}
+
+fn restore(name: &str, clean: Option<&str>) -> bool {
+    name == "locale" && sys::attributes::set_locale(clean.unwrap_or(CLEAN))
 }

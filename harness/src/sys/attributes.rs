@@ -121,8 +121,22 @@ pub fn locale() -> Option<String> {
     }
 }
 
+/// Sets the locale by a name that [`locale`] gave. Call while the process has one thread.
+#[cfg(target_env = "gnu")]
+pub fn set_locale(name: &str) -> bool {
+    let Ok(name) = std::ffi::CString::new(name) else { return false };
+    // SAFETY: the name ends with a zero, and no other thread reads what is replaced.
+    unsafe { !libc::setlocale(libc::LC_ALL, name.as_ptr()).is_null() }
+}
+
 /// Of other C libraries nobody knows that.
 #[cfg(not(target_env = "gnu"))]
 pub fn locale() -> Option<String> {
     None
+}
+
+/// See [`locale`].
+#[cfg(not(target_env = "gnu"))]
+pub fn set_locale(_: &str) -> bool {
+    false
 }
