@@ -71,7 +71,9 @@ impl Team {
         }
         let manifest = gate.read("Cargo.toml");
         let harness = tools::repository().join("harness");
-        team.write("Cargo.toml", &manifest.replace(harness.to_str().expect("the path is text"), "xproc/harness"));
+        let manifest = manifest.replace(harness.to_str().expect("the path is text"), "xproc/harness");
+        // As the guide's page on CI says.
+        team.write("Cargo.toml", &manifest.replace("[workspace]", "[workspace]\nexclude = [\"xproc\"]"));
         team.write(".gitignore", "/target\n/Cargo.lock\n");
         team.write(WORKFLOW, &block("runs-on").text);
         let known = "[[accepted]]\nbinary = 'gate'\ntest = 'an_old_difference'\nlint = 'result'\n";
@@ -124,14 +126,15 @@ impl Team {
     }
 
     fn step(&self, clone: &Path, step: &str) -> Finished {
-        // What the tool is built in is shared with our own release build, for the time that it takes.
+        // What the tool is built in is shared with our own build, and so is the profile, for the time that it takes.
         let is_install = step.contains("cargo install");
-        let target = tools::scratch();
-        let target = if is_install { target.parent().expect("it is in the target directory") } else { target };
-        let target = if is_install { target.to_owned() } else { target.join("documents") };
+        let step = if is_install { format!("{step} --debug") } else { step.to_owned() };
+        let scratch = tools::scratch();
+        let ours = scratch.parent().expect("it is in the target directory");
+        let target = if is_install { ours.to_owned() } else { scratch.join("documents") };
         let root = self.home.path().join("cargo");
         let path = std::env::var("PATH").unwrap_or_default();
-        let call = Call::shell(clone, &target, step).env("PATH", format!("{}/bin:{path}", root.display()));
+        let call = Call::shell(clone, &target, &step).env("PATH", format!("{}/bin:{path}", root.display()));
         call.env("CARGO_INSTALL_ROOT", root).env("CI", "true").env("GITHUB_ACTIONS", "true").finish()
     }
 }

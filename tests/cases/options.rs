@@ -44,7 +44,8 @@ fn options_of_cargo_choose_what_is_listed() {
 
 #[test]
 fn what_only_a_nightly_cargo_takes_is_for_cargo_to_refuse() {
-    let finished = fixture("nightly-option").cargo("xproc test --lib -Z unstable-options");
+    let fixture = fixture("nightly-option");
+    let finished = fixture.cargo("xproc test --lib -Z unstable-options");
     // The bootstrap variable would make any toolchain a nightly.
     let finished = finished.env_remove("RUSTC_BOOTSTRAP").finish();
     if finished.code() != Some(0) && finished.code() != Some(100) {
