@@ -16,6 +16,7 @@ mod cases {
     mod hostile;
     mod interference;
     mod ordinary;
+    mod reports;
     mod seed;
     mod state;
     mod statics;

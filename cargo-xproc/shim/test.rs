@@ -13,8 +13,9 @@ extern crate xproc_harness as _;
 
 pub use libtest::*;
 
-/// Name, `#[ignore]` with its reason, `#[should_panic]` with its message, function.
-type RawTest = (String, Option<String>, Option<String>, Result<PlainTest, DynamicTest>);
+/// Name, file and line, `#[ignore]` with its reason, `#[should_panic]` with its message, function.
+type RawTest = (String, Place, Option<String>, Option<String>, Result<PlainTest, DynamicTest>);
+type Place = (&'static str, usize);
 type PlainTest = fn() -> Result<(), String>;
 type DynamicTest = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
@@ -55,5 +56,5 @@ fn convert(test: &TestDescAndFn) -> RawTest {
         // The compiler generates none of the others.
         _ => Err(Box::new(|| Err("a kind of test that xproc does not know".to_owned()))),
     };
-    (desc.name.to_string(), ignore, should_panic, run)
+    (desc.name.to_string(), (desc.source_file, desc.start_line), ignore, should_panic, run)
 }

@@ -45,6 +45,8 @@ pub enum Command {
     Man,
     /// List the tests that would run.
     List(Box<ListArgs>),
+    /// Make one report of several runs, from what `--message-format json` printed.
+    Merge(MergeArgs),
     /// Take the differences of the last run into the baseline, so that only new ones fail.
     Accept(AcceptArgs),
     /// Show the settings that are in force, and where each comes from.
@@ -103,6 +105,20 @@ pub struct AcceptArgs {
 
     #[command(flatten)]
     pub cargo: WorkspaceArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct MergeArgs {
+    /// Files with what `cargo xproc test --message-format json` printed; `-` is stdin.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// How results are printed: for people on stderr, or as JSON lines on stdout.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub message_format: MessageFormat,
+
+    #[command(flatten)]
+    pub reports: ReportArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -167,6 +183,26 @@ pub struct FileArgs {
     pub config_file: Option<PathBuf>,
 }
 
+/// Which reports are written to files.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ReportArgs {
+    /// Write a report as JUnit's XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Write a report as SARIF, for code scanning.
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+
+    /// Write a report as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Write a summary as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+}
+
 /// What `.config/xproc.toml` and the variables `XPROC_*` may set too.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SettingArgs {
@@ -221,6 +257,9 @@ pub struct SettingArgs {
     /// File of accepted differences [default: .config/xproc-baseline.toml].
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub reports: ReportArgs,
 
     /// Do not report this lint.
     #[arg(short = 'A', long, value_name = "LINT")]

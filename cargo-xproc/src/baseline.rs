@@ -72,7 +72,12 @@ impl Baseline {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(Error::usage(format!("error reading `{}`: {error}", path.display()))),
         };
-        let file: File = toml::from_str(&text).map_err(|error| Wrong::from(error).into_error(shown, &text))?;
+        Baseline::parse(&text, path).map_err(|wrong| wrong.into_error(shown, &text))
+    }
+
+    /// What a text says that was read from `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Baseline, Wrong> {
+        let file: File = toml::from_str(text)?;
         let entries = file.accepted.into_iter().map(|written| {
             let Written { binary, test, lint, item, reason } = written;
             (Entry { binary, test, lint, item }, reason)

@@ -1,6 +1,6 @@
 //! The last run of this target directory, as its JSON lines: what filters and `cargo xproc accept` ask for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use crate::binary;
 use crate::error::{Error, Result};
 use crate::filter::Seen;
 use crate::report::json::{self, Line, Recorded};
+use crate::report::tiles::is_odd;
 
 /// Verdicts of the last run.
 #[derive(Clone, Debug, Default)]
@@ -130,40 +131,9 @@ fn seen(report: &TestReport) -> Seen {
     Seen { verdict: report.verdict, methods }
 }
 
-/// Whether a value is otherwise than the parent's, or where the parent has none, than that of the most start methods.
-fn is_odd(method: StartMethod, values: &BTreeMap<String, String>) -> bool {
-    let Some(value) = values.get(method.name()) else { return false };
-    if let Some(parent) = values.get("parent") {
-        return value != parent;
-    }
-    let alike = |value: &String| values.values().filter(|other| *other == value).count();
-    let most = values.values().map(alike).max().unwrap_or(0);
-    alike(value) < most || most == 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn values(values: &[(&str, &str)]) -> BTreeMap<String, String> {
-        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    fn odd(values: &BTreeMap<String, String>) -> Vec<StartMethod> {
-        StartMethod::ALL.into_iter().filter(|method| is_odd(*method, values)).collect()
-    }
-
-    #[test]
-    fn the_odd_one_out_is_the_one_that_differs() {
-        use StartMethod::{Fork, ForkServer, Spawn};
-        assert_eq!(odd(&values(&[("fork", "1"), ("spawn", "0"), ("forkserver", "0")])), [Fork]);
-        assert_eq!(
-            odd(&values(&[("parent", "1"), ("fork", "1"), ("spawn", "0"), ("forkserver", "0")])),
-            [Spawn, ForkServer]
-        );
-        assert_eq!(odd(&values(&[("fork", "1"), ("spawn", "0")])), [Fork, Spawn]);
-        assert_eq!(odd(&values(&[("before", "1"), ("after", "0")])), []);
-    }
 
     #[test]
     fn what_is_recorded_is_read_again_with_what_is_stale() {
@@ -173,7 +143,12 @@ mod tests {
         let report = crate::report::example::diverging();
         let mut recorder = Recorder::new(directory.path());
         let methods = StartMethod::ALL.as_slice().into();
-        recorder.write(&Line::Run(json::Run::Started { version: json::VERSION, methods, tests: 1 }));
+        recorder.write(&Line::Run(json::Run::Started {
+            version: json::VERSION,
+            methods,
+            tests: 1,
+            workspace: "".into(),
+        }));
         recorder.write(&Line::Test(json::Test::Finished(std::borrow::Cow::Borrowed(&report))));
         let stale = Entry::of(
             "seed",

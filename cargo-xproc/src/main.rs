@@ -1,59 +1,7 @@
-//! `cargo xproc`: runs every test by fork, spawn and forkserver, and fails where they differ.
-//!
-//! The executable also plays hidden parts for cargo, see `roles.rs`.
+//! The executable `cargo-xproc`.
 
-mod analysis;
-mod args;
-mod baseline;
-mod binary;
-mod cargo;
-mod cargo_options;
-mod commands;
-mod config;
-mod doctor;
-mod duration;
-mod error;
-mod exit_code;
-mod explain;
-mod filter;
-mod handover;
-mod hash;
-mod interrupt;
-mod last_run;
-mod options;
-mod report;
-mod roles;
-mod rules;
-mod run;
-mod wrapper;
-
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use roles::Role;
-use xproc_harness::analysis::ANALYSER;
-
 fn main() -> ExitCode {
-    let line: Vec<OsString> = std::env::args_os().collect();
-    if let Some(role) = line.first().and_then(|program| Role::of(program)) {
-        return role.play(&line);
-    }
-    // Not for people: a test binary starts it.
-    if line.len() == 2 && line[1] == ANALYSER {
-        return analysis::serve();
-    }
-    let args = match args::parse(line.clone()) {
-        Ok(args) => args,
-        Err(error) if args::asks_for_long_version(&error, &line) => {
-            anstream::println!("cargo-xproc {}", doctor::long_version());
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => error.exit(),
-    };
-    commands::run(args.command).unwrap_or_else(|error| {
-        if !error.is_silent() {
-            anstream::eprintln!("error: {error}");
-        }
-        error.code.into()
-    })
+    cargo_xproc::main()
 }

@@ -16,6 +16,7 @@ use crate::config::{Config, Origin};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Subject};
 use crate::last_run::LastRun;
+use crate::report::files::{self, Files};
 use crate::rules::Rules;
 use crate::run::partition::Partition;
 
@@ -37,6 +38,10 @@ pub struct Options {
     pub last_run: Option<LastRun>,
     pub partition: Option<Partition>,
     pub message_format: MessageFormat,
+    /// The reports that are written to files.
+    pub files: Files,
+    /// Where the workspace is, from its repository's root.
+    pub workspace: String,
     /// Print only what failed, and the summary.
     pub quiet: bool,
     /// For a command that repeats a test: everything but its package, target and name.
@@ -71,6 +76,7 @@ pub fn resolve(args: TestArgs, config: Config, surroundings: &Surroundings) -> R
     let mut options = new(args.selection, args.cargo, args.message_format, &config, surroundings)?;
     options.settings =
         Settings { test_threads: options.settings.test_threads, ..settings(&config, &surroundings.crates) };
+    options.files = config.files().of_github(|name| std::env::var_os(name));
     options.rules = rules(config, &surroundings.workspace_root)?;
     (options.repeating, options.methods_given) = (repeating, methods_given);
     Ok(options)
@@ -135,6 +141,8 @@ fn new(
         filtersets: selection.filtersets,
         partition: selection.partition,
         message_format,
+        files: Files::default(),
+        workspace: files::place_in_repository(&surroundings.workspace_root),
         quiet: cargo.is_quiet(),
         repeating: Vec::new(),
         methods_given: false,

@@ -5,10 +5,37 @@ use std::time::Duration;
 use crate::codec::{Codec, CodecError};
 use crate::{ChildExit, Level, Lint, StartMethod};
 
+/// The tests of a binary, each made when it is asked for: a process that is forked often keeps no list of them, whose
+/// pages each fork would copy.
+#[derive(Clone, Copy)]
+pub struct Cases<'a> {
+    count: usize,
+    at: &'a dyn Fn(usize) -> TestCase,
+}
+
+impl<'a> Cases<'a> {
+    /// `count` tests, of which `at` gives the n-th.
+    pub fn new(count: usize, at: &'a dyn Fn(usize) -> TestCase) -> Cases<'a> {
+        Cases { count, at }
+    }
+
+    /// The n-th of them.
+    pub fn get(self, index: u32) -> Option<TestCase> {
+        Some(index as usize).filter(|index| *index < self.count).map(self.at)
+    }
+
+    /// One after another.
+    pub fn iter(self) -> impl Iterator<Item = TestCase> {
+        (0..self.count).map(self.at)
+    }
+}
+
 /// A test that can be run by every start method.
 pub struct TestCase {
     /// The name as libtest lists it.
     pub name: String,
+    /// The file and the line in which it is defined, as the compiler names them.
+    pub place: (&'static str, usize),
     /// `#[ignore]`, with its reason if it has one.
     pub ignore: Option<String>,
     /// `#[should_panic]`.

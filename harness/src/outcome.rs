@@ -321,6 +321,13 @@ pub struct TestReport {
     pub kind: String,
     /// The name as libtest lists it.
     pub name: String,
+    /// The file in which the test is defined, as the compiler names it: from the workspace's root. Filled in by
+    /// `cargo-xproc`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line of its definition. Filled in by `cargo-xproc`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
     /// What is said of it.
     pub verdict: Verdict,
     /// One outcome for the parent and for each start method. That of `fork` is of the first fork child that
@@ -360,6 +367,8 @@ impl TestReport {
             binary: String::new(),
             kind: String::new(),
             name: name.into(),
+            file: None,
+            line: None,
             verdict,
             outcomes: BTreeMap::new(),
             siblings: BTreeMap::new(),

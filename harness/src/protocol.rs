@@ -21,7 +21,7 @@ pub const MARK_VARIABLE: &str = "XPROC";
 pub const SETTINGS_VARIABLE: &str = "__XPROC_SETTINGS";
 
 /// Both sides must speak the same version; it changes with every change of these types.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// What `cargo-xproc` asks of the tests of a binary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -149,6 +149,10 @@ pub struct TestEntry {
     pub selected: bool,
     /// Whether the libtest arguments make it run although it is ignored, or it is not ignored.
     pub runs: bool,
+    /// The file in which it is defined, as the compiler names it.
+    pub file: String,
+    /// The line of its definition.
+    pub line: u32,
 }
 
 /// From the test binary to `cargo-xproc`.

@@ -12,6 +12,8 @@ use crate::codec::{Codec, CodecError};
 pub struct Entry {
     /// `module_path!()` and the function's name: the crate's name, then the name as libtest lists it.
     pub path: &'static str,
+    /// The file and the line in which it is defined.
+    pub place: (&'static str, u32),
     /// `#[ignore]`, with its reason, which is empty where it has none. For `main!`, which has no `#[test]`s.
     pub ignore: Option<&'static str>,
     /// `#[should_panic]`, with the message that is expected, empty where any will do. For `main!`, as above.
@@ -37,6 +39,7 @@ impl Entry {
     pub fn case(&self) -> TestCase {
         TestCase {
             name: self.name().to_owned(),
+            place: (self.place.0, self.place.1 as usize),
             ignore: self.ignore.map(str::to_owned),
             should_panic: self.should_panic(),
             options: self.options.clone(),

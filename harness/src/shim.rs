@@ -12,6 +12,8 @@ use crate::{engine, registry};
 pub struct ShimTest {
     /// As libtest lists it.
     pub name: String,
+    /// The file and the line in which it is defined.
+    pub place: (&'static str, usize),
     /// `#[ignore]`, with its reason or an empty string.
     pub ignore: Option<String>,
     /// `#[should_panic]`, with the message that is expected, empty where any will do.
@@ -49,5 +51,6 @@ fn case(test: ShimTest) -> TestCase {
             (None, Err(function)) => Body::Dynamic(function),
         },
         name: test.name,
+        place: test.place,
     }
 }

@@ -1,5 +1,6 @@
 //! What the tests stand on: fixtures, commands with a scrubbed environment, runs read back, the table of expectations.
 
+pub mod browser;
 pub mod command;
 pub mod fixture;
 pub mod leftovers;

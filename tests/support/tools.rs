@@ -51,3 +51,13 @@ pub fn is_there(arguments: &[&str]) -> bool {
     }
     works
 }
+
+/// A program in PATH. Where it is not there, says on stderr that the test is skipped, and why.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths).map(|directory| directory.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("skipped: there is no `{name}` here");
+    }
+    found
+}

@@ -6,22 +6,22 @@
 mod containers;
 mod conversation;
 mod debug_info;
-mod image;
-mod memory;
+pub mod image;
+pub mod memory;
 mod names;
 mod order;
 mod prologue;
 mod reader;
 mod sources;
-mod stacks;
+pub mod stacks;
 mod std_types;
 mod text;
-mod trees;
-mod types;
+pub mod trees;
+pub mod types;
 mod unwind;
-mod values;
-mod variables;
-mod watched;
+pub mod values;
+pub mod variables;
+pub mod watched;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 mod accept;
 mod doctor;
 mod list;
+mod merge;
 mod nextest;
 mod show_config;
 mod test;
@@ -42,6 +43,7 @@ pub fn run(command: Command) -> Result<process::ExitCode> {
             Ok(ExitCode::Success.into())
         }
         Command::List(args) => list::run(*args).map(process::ExitCode::from),
+        Command::Merge(args) => merge::run(&args).map(process::ExitCode::from),
         Command::Accept(args) => accept::run(&args).map(process::ExitCode::from),
         Command::ShowConfig(args) => show_config::run(&args).map(process::ExitCode::from),
         Command::Completions { shell } => {

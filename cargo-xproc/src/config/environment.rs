@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -35,7 +36,11 @@ pub fn layer(get: impl Fn(&str) -> Option<OsString> + Copy) -> Result<Layer> {
         causes: read(get, "XPROC_CAUSES", flag)?,
         cause_time: read(get, "XPROC_CAUSE_TIME", duration::parse)?,
         cause_children: read(get, "XPROC_CAUSE_CHILDREN", number)?,
-        baseline: read(get, "XPROC_BASELINE", |text| std::path::absolute(text).map_err(|error| error.to_string()))?,
+        baseline: read(get, "XPROC_BASELINE", path)?,
+        junit: read(get, "XPROC_JUNIT", path)?,
+        sarif: read(get, "XPROC_SARIF", path)?,
+        html: read(get, "XPROC_HTML", path)?,
+        markdown: read(get, "XPROC_MARKDOWN", path)?,
         levels,
         ..Layer::default()
     })
@@ -54,6 +59,10 @@ fn read<T>(
 
 fn list<T: FromStr<Err: ToString>>(text: &str) -> Result<Vec<T>, String> {
     text.split(',').map(|item| item.trim().parse().map_err(|error: T::Err| error.to_string())).collect()
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    std::path::absolute(text).map_err(|error| error.to_string())
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {

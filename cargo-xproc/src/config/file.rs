@@ -41,12 +41,13 @@ pub fn layers(given: Option<&Path>, workspace_root: &Path, profile: &str) -> Res
     };
     let mut layers = read(&text, profile, &shown).map_err(|wrong| wrong.into_error(&shown, &text))?;
     for (_, layer) in &mut layers {
-        layer.baseline = layer.baseline.take().map(|path| workspace_root.join(path));
+        layer.paths().for_each(|path| *path = workspace_root.join(&*path));
     }
     Ok(layers)
 }
 
-fn read(text: &str, profile: &str, shown: &Path) -> Result<Vec<(Origin, Layer)>, Wrong> {
+/// The layers of a text that was read from the file that is `shown`.
+pub fn read(text: &str, profile: &str, shown: &Path) -> Result<Vec<(Origin, Layer)>, Wrong> {
     let mut base: Layer = toml::from_str(text)?;
     let mut profiles = std::mem::take(&mut base.profile);
     if let Some((name, nested)) = profiles.iter().find(|(_, layer)| !layer.get_ref().profile.is_empty()) {

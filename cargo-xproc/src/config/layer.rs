@@ -30,6 +30,10 @@ pub struct Layer {
     pub cause_time: Option<Duration>,
     pub cause_children: Option<u32>,
     pub baseline: Option<PathBuf>,
+    pub junit: Option<PathBuf>,
+    pub sarif: Option<PathBuf>,
+    pub html: Option<PathBuf>,
+    pub markdown: Option<PathBuf>,
     pub levels: BTreeMap<Lint, Level>,
     pub overrides: Vec<Override>,
     /// In the file itself only.
@@ -37,6 +41,12 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// Every path of the layer.
+    pub fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let all = [&mut self.baseline, &mut self.junit, &mut self.sarif, &mut self.html, &mut self.markdown];
+        all.into_iter().flatten()
+    }
+
     /// Of the command line.
     pub fn of(args: &SettingArgs) -> Layer {
         Layer {
@@ -50,12 +60,21 @@ impl Layer {
             causes: args.no_causes.then_some(false),
             cause_time: args.cause_time,
             cause_children: args.cause_children,
-            baseline: args.baseline.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            baseline: absolute(&args.baseline),
+            junit: absolute(&args.reports.junit),
+            sarif: absolute(&args.reports.sarif),
+            html: absolute(&args.reports.html),
+            markdown: absolute(&args.reports.markdown),
             levels: args.levels.iter().copied().collect(),
             overrides: Vec::new(),
             profile: BTreeMap::new(),
         }
     }
+}
+
+/// From the current directory.
+fn absolute(path: &Option<PathBuf>) -> Option<PathBuf> {
+    path.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
 }
 
 /// A time as the command line spells it.

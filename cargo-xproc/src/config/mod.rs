@@ -2,7 +2,7 @@
 //! `.config/xproc.toml`, over the defaults. (Attributes are the harness's to read; see `Settings` there.)
 
 mod environment;
-mod file;
+pub mod file;
 mod layer;
 mod show;
 mod wrong;
@@ -17,6 +17,7 @@ use xproc_harness::{ChildExit, Levels, Lint, Settings, StartMethod};
 
 use crate::args::{RunIgnored, SettingArgs};
 use crate::error::Result;
+use crate::report::files::Files;
 
 pub use file::Override;
 pub use layer::Layer;
@@ -92,6 +93,11 @@ pub struct Config {
     pub cause_children: Set<u32>,
     /// Absolute.
     pub baseline: Set<PathBuf>,
+    /// The reports that are written to files, absolute.
+    pub junit: Set<Option<PathBuf>>,
+    pub sarif: Set<Option<PathBuf>>,
+    pub html: Set<Option<PathBuf>>,
+    pub markdown: Set<Option<PathBuf>>,
     /// For each lint, in the order in which they are documented.
     pub levels: Vec<(Lint, Set<xproc_harness::Level>)>,
     /// For single tests, the strongest first.
@@ -110,6 +116,13 @@ impl Config {
         let mut layers = vec![(Origin::CommandLine, Layer::of(args)), (Origin::Environment, environment)];
         layers.extend(file::layers(args.file.config_file.as_deref(), workspace_root, &profile.value)?);
         Ok(decide(profile, layers, workspace_root))
+    }
+
+    /// The reports that are written.
+    pub fn files(&self) -> Files {
+        let [junit, sarif, html, markdown] =
+            [&self.junit, &self.sarif, &self.html, &self.markdown].map(|set| set.value.clone());
+        Files { junit, sarif, html, markdown, ..Files::default() }
     }
 
     /// The levels that go over attributes, and those that go under them.
@@ -149,6 +162,10 @@ fn decide(profile: Set<String>, mut layers: Vec<(Origin, Layer)>, workspace_root
         cause_time: pick(&layers, milliseconds(defaults.cause_time_ms), |layer| layer.cause_time),
         cause_children: pick(&layers, defaults.cause_children, |layer| layer.cause_children),
         baseline: pick(&layers, workspace_root.join(BASELINE), |layer| layer.baseline.clone()),
+        junit: pick(&layers, None, |layer| layer.junit.clone().map(Some)),
+        sarif: pick(&layers, None, |layer| layer.sarif.clone().map(Some)),
+        html: pick(&layers, None, |layer| layer.html.clone().map(Some)),
+        markdown: pick(&layers, None, |layer| layer.markdown.clone().map(Some)),
         levels: Lint::ALL.iter().map(|lint| (*lint, level(lint))).collect(),
         overrides: layers.iter_mut().flat_map(|(_, layer)| std::mem::take(&mut layer.overrides)).collect(),
         profile,

@@ -31,6 +31,15 @@ pub fn show(config: &Config, workspace_root: &Path) -> String {
     row("cause-children", value(&config.cause_children.value), &config.cause_children.origin);
     let Set { value: baseline, origin } = &config.baseline;
     row("baseline", value(&baseline.strip_prefix(workspace_root).unwrap_or(baseline)), origin);
+    let reports =
+        [("junit", &config.junit), ("sarif", &config.sarif), ("html", &config.html), ("markdown", &config.markdown)];
+    for (key, Set { value: path, origin }) in reports {
+        match path {
+            Some(path) => row(key, value(&path.strip_prefix(workspace_root).unwrap_or(path)), origin),
+            // TOML has no way to say so.
+            None => row(&format!("# {key}"), "none".to_owned(), origin),
+        }
+    }
     text.push_str("\n[levels]\n");
     for (lint, level) in &config.levels {
         _ = writeln!(text, "{:COLUMN$}# {}", format!("{lint} = {}", value(&level.value)), level.origin);

@@ -46,6 +46,46 @@ pub fn render(values: &BTreeMap<String, String>, indent: usize, width: usize) ->
     }
 }
 
+/// A value in three parts: what all values begin with, what is its own, what all end with.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    pub before: &'a str,
+    pub middle: &'a str,
+    pub after: &'a str,
+}
+
+/// The parts of each value.
+pub fn parts<'a>(values: &[&'a str]) -> Vec<Parts<'a>> {
+    let Some((first, others)) = values.split_first() else { return Vec::new() };
+    let alike = |pair: &(u8, u8)| pair.0 == pair.1;
+    let (mut prefix, mut suffix) = (first.len(), first.len());
+    for other in others {
+        prefix = prefix.min(first.bytes().zip(other.bytes()).take_while(alike).count());
+        suffix = suffix.min(first.bytes().rev().zip(other.bytes().rev()).take_while(alike).count());
+    }
+    // Where the same bytes come before, or after, the others have a character's boundary there too.
+    while !first.is_char_boundary(prefix) {
+        prefix -= 1;
+    }
+    suffix = suffix.min(values.iter().map(|value| value.len()).min().unwrap_or(0) - prefix);
+    while !first.is_char_boundary(first.len() - suffix) {
+        suffix -= 1;
+    }
+    let cut = |value: &&'a str| {
+        let end = value.len() - suffix;
+        Parts { before: &value[..prefix], middle: &value[prefix..end], after: &value[end..] }
+    };
+    values.iter().map(cut).collect()
+}
+
+/// How many characters all values have in common at their start, and at their end besides.
+fn shared(values: &[Vec<char>]) -> (usize, usize) {
+    let prefix = common(values, |value, at| value.get(at).copied());
+    let shortest = values.iter().map(Vec::len).min().unwrap_or(0);
+    let suffix = common(values, |value, at| value.len().checked_sub(at + 1).map(|at| value[at]));
+    (prefix, suffix.min(shortest - prefix))
+}
+
 const CHANGED: Style = Style::new().bold().underline();
 
 fn rows(groups: &[(String, &str)], indent: usize, width: usize) -> String {
@@ -56,10 +96,7 @@ fn rows(groups: &[(String, &str)], indent: usize, width: usize) -> String {
         return folded(groups, indent, label, room);
     }
     let values: Vec<Vec<char>> = groups.iter().map(|(_, value)| head_and_tail(value)).collect();
-    let prefix = common(&values, |value, at| value.get(at).copied());
-    let shortest = values.iter().map(Vec::len).min().unwrap_or(0);
-    let suffix =
-        common(&values, |value, at| value.len().checked_sub(at + 1).map(|at| value[at])).min(shortest - prefix);
+    let (prefix, suffix) = shared(&values);
     // A part of a long value is shown, which has the start of what differs.
     let longest = values.iter().map(Vec::len).max().unwrap_or(0);
     let skip = if longest > room { prefix.saturating_sub(LEAD) } else { 0 };
@@ -196,6 +233,18 @@ mod tests {
         let expected =
             "  - fork\n  + spawn\n      c\n      d\n    - e\n    - f\n    + E\\u{1b}\n    + f (no newline)\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn values_are_cut_between_characters() {
+        let shown = |values: &[&str]| -> Vec<String> {
+            parts(values).iter().map(|Parts { before, middle, after }| format!("{before}|{middle}|{after}")).collect()
+        };
+        assert_eq!(shown(&["xäy", "xöy", "xy"]), ["x|ä|y", "x|ö|y", "x||y"]);
+        assert_eq!(shown(&["aä", "aĤ"]), ["a|ä|", "a|Ĥ|"]);
+        assert_eq!(shown(&["¤", "ä"]), ["|¤|", "|ä|"]);
+        assert_eq!(shown(&["aa", "aaa"]), ["aa||", "aa|a|"]);
+        assert_eq!((shown(&["same"]), shown(&[])), (vec!["same||".to_owned()], Vec::new()));
     }
 
     #[test]

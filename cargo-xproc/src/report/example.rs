@@ -7,12 +7,15 @@ use xproc_harness::{
     Cause, Deadlock, Difference, Level, Lint, Outcome, RunReport, StartMethod, TestReport, Verdict, WaitingThread,
 };
 
-fn run(outcome: Outcome) -> RunReport {
+use crate::report::human::Human;
+use crate::report::json::Recorded;
+
+fn run_of(outcome: Outcome) -> RunReport {
     RunReport { duration_us: 12, ..outcome.into() }
 }
 
 fn returned(value: serde_json::Value) -> RunReport {
-    run(Outcome::Returned { value, failed: false })
+    run_of(Outcome::Returned { value, failed: false })
 }
 
 fn report(verdict: Verdict, runs: [RunReport; 4]) -> TestReport {
@@ -73,7 +76,7 @@ pub fn diverging() -> TestReport {
 pub fn deadlocked() -> TestReport {
     let passed = returned(json!(null));
     let mut report =
-        report(Verdict::Diverge, [passed.clone(), run(Outcome::Deadlocked { after_ms: 9 }), passed.clone(), passed]);
+        report(Verdict::Diverge, [passed.clone(), run_of(Outcome::Deadlocked { after_ms: 9 }), passed.clone(), passed]);
     report.differences = vec![difference(
         Lint::Result,
         "kind",
@@ -108,7 +111,7 @@ pub fn panicking_siblings() -> TestReport {
     let returned = returned(json!({ "bob": "x".repeat(60), "eve": [1, 2, 3] }));
     let panicked = |pid: u32| RunReport {
         stderr: format!("thread 'tests::child_sees_parent' ({pid}) panicked at src/lib.rs:6:71:\nalready taken\n"),
-        ..run(Outcome::Panicked {
+        ..run_of(Outcome::Panicked {
             message: format!("assertion failed: statistics of another process, which is {pid}: {}", "long ".repeat(9)),
             location: Some("src/lib.rs:6:71".to_owned()),
         })
@@ -126,7 +129,7 @@ pub fn panicking_siblings() -> TestReport {
 }
 
 pub fn failing() -> TestReport {
-    let mut failed = run(Outcome::Panicked {
+    let mut failed = run_of(Outcome::Panicked {
         message: "assertion `left == right` failed\n  left: 2\n right: 3".to_owned(),
         location: Some("src/lib.rs:10:9".to_owned()),
     });
@@ -138,7 +141,7 @@ pub fn failing() -> TestReport {
 
 pub fn lost() -> TestReport {
     let reason = "the test binary was killed by SIGKILL while the test ran".to_owned();
-    let outcomes = [("parent".to_owned(), run(Outcome::Lost { reason }))].into();
+    let outcomes = [("parent".to_owned(), run_of(Outcome::Lost { reason }))].into();
     TestReport { kind: "test".to_owned(), binary: "it".to_owned(), outcomes, ..passing_with(Verdict::Fail) }
 }
 
@@ -169,4 +172,29 @@ pub fn hostile() -> TestReport {
     report.differences.push(difference(Lint::Result, &nasty, &[("fork", &nasty), ("spawn", "\x1b[2J")]));
     report.differences.push(difference(Lint::Result, "", &[("fork", &nasty.replace('\n', "")), ("spawn", "\x1b[2J")]));
     report
+}
+
+/// One of many.
+pub fn named(report: TestReport, number: usize) -> TestReport {
+    TestReport { name: format!("tests::number_{number}"), ..report }
+}
+
+/// A run of these tests.
+pub fn run(tests: Vec<TestReport>) -> Recorded {
+    let fails = tests.iter().any(TestReport::fails);
+    Recorded {
+        methods: StartMethod::ALL.to_vec(),
+        tests,
+        skipped: Vec::new(),
+        not_run: 0,
+        duration_ms: 1234,
+        is_complete: true,
+        exit_code: Some(if fails { 100 } else { 0 }),
+        workspace: String::new(),
+    }
+}
+
+/// How a run is told of.
+pub fn human() -> Human {
+    Human { methods: StartMethod::ALL.to_vec(), methods_given: false, repeating: Vec::new() }
 }

@@ -170,7 +170,7 @@ impl Human {
     }
 
     /// The command that repeats just this test.
-    fn repeat(&self, report: &TestReport) -> String {
+    pub fn repeat(&self, report: &TestReport) -> String {
         let mut words = vec!["cargo".to_owned(), "xproc".to_owned(), "test".to_owned()];
         words.extend(self.repeating.iter().cloned());
         words.extend(["-p".to_owned(), report.package.clone()]);
@@ -219,10 +219,9 @@ impl Human {
 
     /// After the last test.
     pub fn summary(&self, totals: &Totals, elapsed: Duration, skipped: &[Skipped], doctests: &[String]) -> String {
-        let Totals { pass, fail, diverge, flaky, unrepeatable, ignored, not_run, warned, named } = totals;
-        let run = pass + fail + diverge + flaky + unrepeatable;
-        let bad = fail + diverge;
-        let style = if bad > 0 { FAILED } else { PASSED };
+        let Totals { pass, fail, diverge, flaky, unrepeatable, ignored, not_run, warned, named, .. } = totals;
+        let run = totals.run();
+        let style = if totals.failing() > 0 { FAILED } else { PASSED };
         let mut counts = vec![format!(
             "{pass} passed{}",
             if *warned > 0 { format!(" ({warned} with warnings)") } else { String::new() }
@@ -270,12 +269,11 @@ fn style(verdict: Verdict) -> Style {
 
 /// How each run ended, where that is not the same for all with nothing to tell.
 fn endings(report: &TestReport) -> String {
-    let runs = runs(report);
-    let groups = differing::group(runs.iter().map(|(name, run)| (name.as_str(), ending(&run.outcome))));
-    let label = groups.iter().map(|(names, _)| names.chars().count()).max().unwrap_or(0).min(WIDTH / 2);
+    let groups = all_endings(report);
+    let label = groups.iter().map(|(names, ..)| names.chars().count()).max().unwrap_or(0).min(WIDTH / 2);
     let room = WIDTH - 6 - label;
     let mut text = format!("  {TITLE}how it ended{TITLE:#}\n");
-    for (names, Ending { how, said }) in groups {
+    for (names, how, said) in groups {
         let how = fold(&how, room);
         let said = said.iter().flat_map(|line| fold(line, room - 2)).map(|line| format!("  {line}"));
         for (i, line) in how.into_iter().chain(said).enumerate() {
@@ -284,6 +282,13 @@ fn endings(report: &TestReport) -> String {
         }
     }
     text
+}
+
+/// How each run ended, and what it said of that; runs that ended alike stand together.
+pub fn all_endings(report: &TestReport) -> Vec<(String, String, Vec<String>)> {
+    let runs = runs(report);
+    let groups = differing::group(runs.iter().map(|(name, run)| (name.as_str(), ending(&run.outcome))));
+    groups.into_iter().map(|(names, Ending { how, said })| (names, how, said)).collect()
 }
 
 /// All runs with their names: siblings alone where they differ.
@@ -406,12 +411,12 @@ pub fn count(number: usize, noun: &str) -> String {
     plural(number, noun, &format!("{noun}s"))
 }
 
-fn plural(number: usize, one: &str, many: &str) -> String {
+pub fn plural(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// `a, b and c`.
-fn and(words: &[&str]) -> String {
+pub fn and(words: &[&str]) -> String {
     match words {
         [] => String::new(),
         [one] => (*one).to_owned(),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use xproc_harness::{StartMethod, TestReport};
 
 use crate::error::{Context, Error, Result};
+use crate::exit_code::ExitCode;
 use crate::report::Totals;
 
 /// The version of the format.
@@ -29,6 +30,9 @@ pub enum Run<'a> {
         version: u32,
         methods: Cow<'a, [StartMethod]>,
         tests: usize,
+        /// Where the workspace is, from the repository's root.
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        workspace: Cow<'a, str>,
     },
     Finished {
         pass: usize,
@@ -44,6 +48,9 @@ pub enum Run<'a> {
         /// Test binaries that are not ours to run.
         #[serde(default)]
         skipped: Cow<'a, [Skipped]>,
+        /// What the process ends with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<u8>,
     },
 }
 
@@ -63,7 +70,7 @@ pub struct Skipped {
 }
 
 impl<'a> Run<'a> {
-    pub fn finished(totals: &Totals, duration_ms: u64, skipped: &'a [Skipped]) -> Run<'a> {
+    pub fn finished(totals: &Totals, duration_ms: u64, skipped: &'a [Skipped], code: ExitCode) -> Run<'a> {
         let Totals { pass, fail, diverge, flaky, unrepeatable, ignored, not_run, .. } = *totals;
         Run::Finished {
             pass,
@@ -75,6 +82,7 @@ impl<'a> Run<'a> {
             duration_ms,
             not_run,
             skipped: skipped.into(),
+            exit_code: Some(code as u8),
         }
     }
 }
@@ -97,6 +105,10 @@ pub struct Recorded {
     pub duration_ms: u64,
     /// The run came to its end.
     pub is_complete: bool,
+    /// What its process ended with, where that is known.
+    pub exit_code: Option<u8>,
+    /// Where the workspace is, from the repository's root.
+    pub workspace: String,
 }
 
 /// Reads the lines of a run from a file.
@@ -118,15 +130,15 @@ pub fn parse(text: &str) -> Result<Recorded, String> {
             continue;
         }
         match serde_json::from_value(value).map_err(wrong)? {
-            Line::Run(Run::Started { version: VERSION, methods, .. }) => {
+            Line::Run(Run::Started { version: VERSION, methods, workspace, .. }) => {
                 is_started = true;
-                recorded.methods = methods.into_owned();
+                (recorded.methods, recorded.workspace) = (methods.into_owned(), workspace.into_owned());
             }
             Line::Run(Run::Started { version, .. }) => {
                 return Err(format!("has version {version} of the format, and only {VERSION} is known"));
             }
-            Line::Run(Run::Finished { skipped, not_run, duration_ms, .. }) => {
-                recorded.skipped = skipped.into_owned();
+            Line::Run(Run::Finished { skipped, not_run, duration_ms, exit_code, .. }) => {
+                (recorded.skipped, recorded.exit_code) = (skipped.into_owned(), exit_code);
                 (recorded.not_run, recorded.duration_ms, recorded.is_complete) = (not_run, duration_ms, true);
             }
             Line::Test(Test::Finished(report)) => recorded.tests.push(report.into_owned()),
@@ -149,13 +161,18 @@ mod tests {
 
     #[test]
     fn a_run_is_as_documented() {
-        let started = Line::Run(Run::Started { version: 1, methods: StartMethod::ALL.as_slice().into(), tests: 3 });
+        let started = Line::Run(Run::Started {
+            version: 1,
+            methods: StartMethod::ALL.as_slice().into(),
+            tests: 3,
+            workspace: "".into(),
+        });
         let expected =
             r#"{"type":"run","event":"started","version":1,"methods":["fork","spawn","forkserver"],"tests":3}"#;
         assert_eq!(text(&started).trim_end(), expected);
         let totals = Totals { pass: 1, diverge: 1, ..Totals::default() };
         let expected = r#"{"type":"run","event":"finished","pass":1,"fail":0,"diverge":1,"flaky":0,"unrepeatable":0,"ignored":0,"duration_ms":41"#;
-        assert!(text(&Line::Run(Run::finished(&totals, 41, &[]))).starts_with(expected));
+        assert!(text(&Line::Run(Run::finished(&totals, 41, &[], ExitCode::TestsFailed))).starts_with(expected));
     }
 
     #[test]
@@ -164,14 +181,20 @@ mod tests {
         let skipped = Skipped { package: "p".into(), binary: "b".into(), kind: "test".into(), reason: "why".into() };
         let totals = Totals { diverge: 1, not_run: 2, ..Totals::default() };
         let lines = [
-            Line::Run(Run::Started { version: 1, methods: StartMethod::ALL.as_slice().into(), tests: 3 }),
+            Line::Run(Run::Started {
+                version: 1,
+                methods: StartMethod::ALL.as_slice().into(),
+                tests: 3,
+                workspace: "".into(),
+            }),
             Line::Test(Test::Finished(Cow::Borrowed(&report))),
-            Line::Run(Run::finished(&totals, 41, std::slice::from_ref(&skipped))),
+            Line::Run(Run::finished(&totals, 41, std::slice::from_ref(&skipped), ExitCode::TestsFailed)),
         ];
         let written: String = lines.iter().map(text).collect();
         let read = parse(&(written.clone() + "{\"type\":\"later\"}\n")).unwrap();
         assert_eq!((read.tests, read.skipped), (vec![report], vec![skipped]));
         assert_eq!((read.methods, read.not_run, read.is_complete), (StartMethod::ALL.to_vec(), 2, true));
+        assert_eq!(read.exit_code, Some(100));
         assert!(!parse(written.lines().next().unwrap()).unwrap().is_complete);
     }
 

@@ -1,14 +1,25 @@
 //! What is said of a run: lines for people on stderr, JSON for programs on stdout.
 
 mod advice;
+mod annotations;
+mod culprits;
 mod differing;
 #[cfg(test)]
 pub mod example;
+pub mod files;
+mod html;
 pub mod human;
 pub mod json;
+mod junit;
 pub mod list;
+mod markdown;
+pub mod merge;
+mod place;
 mod progress;
+mod sarif;
 pub mod text;
+pub mod tiles;
+mod totals;
 mod why;
 
 use std::borrow::Cow;
@@ -16,37 +27,44 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use xproc_harness::{Level, TestReport, Verdict};
+use xproc_harness::{TestReport, Verdict};
 
 use crate::args::MessageFormat;
 use crate::baseline::Entry;
 use crate::binary::{self, Binary};
+use crate::exit_code::ExitCode;
 use crate::last_run::Recorder;
 use crate::options::Options;
+use files::Files;
 use human::Human;
-use json::{Line, Run, Skipped, Test};
+use json::{Line, Recorded, Run, Skipped, Test};
 use progress::Progress;
-
-/// Counts, and what the summary names.
-#[derive(Clone, Debug, Default)]
-pub struct Totals {
-    pub pass: usize,
-    pub fail: usize,
-    pub diverge: usize,
-    pub flaky: usize,
-    pub unrepeatable: usize,
-    pub ignored: usize,
-    pub not_run: usize,
-    /// Tests with a difference at level warn.
-    pub warned: usize,
-    /// Every test that is neither passed nor ignored: verdict, binary and name.
-    pub named: Vec<(Verdict, String, String)>,
-}
+pub use totals::Totals;
 
 /// All that there is to say of one test, without colours: what a test binary prints that nobody listens to.
 pub fn block(report: &TestReport) -> String {
-    let text = Human::of_one(report).details(report);
-    anstream::adapter::strip_str(&text).to_string()
+    plain(&Human::of_one(report).details(report))
+}
+
+/// Without colours.
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+/// How long a run takes, or took.
+#[derive(Clone, Copy, Debug)]
+enum Clock {
+    Since(Instant),
+    Stopped(Duration),
+}
+
+impl Clock {
+    fn elapsed(self) -> Duration {
+        match self {
+            Clock::Since(start) => start.elapsed(),
+            Clock::Stopped(time) => time,
+        }
+    }
 }
 
 /// Tells of a run while it goes on.
@@ -54,10 +72,15 @@ pub struct Reporter {
     format: MessageFormat,
     quiet: bool,
     human: Human,
+    files: Files,
+    /// For the files, where some are wanted.
+    kept: Vec<TestReport>,
+    /// Where the workspace is, from the repository's root.
+    workspace: String,
     totals: Totals,
     skipped: Vec<Skipped>,
     doctests: Vec<String>,
-    since: Instant,
+    clock: Clock,
     /// That statics of a binary are not compared.
     told_of_statics: bool,
     /// Nobody reads stdout any more.
@@ -76,10 +99,13 @@ impl Reporter {
             format: options.message_format,
             quiet: options.quiet,
             human: Human::new(options),
+            files: options.files.clone(),
+            kept: Vec::new(),
+            workspace: options.workspace.clone(),
             totals: Totals::default(),
             skipped: Vec::new(),
             doctests,
-            since: Instant::now(),
+            clock: Clock::Since(Instant::now()),
             told_of_statics: false,
             is_closed: false,
             recorder: None,
@@ -88,6 +114,39 @@ impl Reporter {
             stale: Vec::new(),
             baseline: options.baseline_shown.clone(),
         }
+    }
+
+    /// Of runs that are over: tells what fails, and the summary.
+    pub fn of_merged(run: &Recorded, format: MessageFormat, files: Files) -> Reporter {
+        Reporter {
+            format,
+            quiet: true,
+            human: Human { methods: run.methods.clone(), methods_given: false, repeating: Vec::new() },
+            files,
+            kept: Vec::new(),
+            workspace: run.workspace.clone(),
+            totals: Totals { not_run: run.not_run, ..Totals::default() },
+            skipped: run.skipped.clone(),
+            doctests: Vec::new(),
+            clock: Clock::Stopped(Duration::from_millis(run.duration_ms)),
+            told_of_statics: false,
+            is_closed: false,
+            recorder: None,
+            progress: None,
+            accepted: 0,
+            stale: Vec::new(),
+            baseline: PathBuf::new(),
+        }
+    }
+
+    /// Tells of a run that is over.
+    pub fn tell(mut self, run: Recorded, code: ExitCode) -> ExitCode {
+        let runs = run.tests.iter().filter(|report| report.verdict != Verdict::Ignored).count();
+        self.started(run.tests.len(), runs, 0);
+        for report in &run.tests {
+            self.finished(report);
+        }
+        self.run_finished(code)
     }
 
     /// Writes the run down, once it has begun.
@@ -120,7 +179,12 @@ impl Reporter {
             self.recorder = None;
         }
         let methods = self.human.methods.clone();
-        self.line(&Line::Run(Run::Started { version: json::VERSION, methods: methods.into(), tests: total }));
+        self.line(&Line::Run(Run::Started {
+            version: json::VERSION,
+            methods: methods.into(),
+            tests: total,
+            workspace: self.workspace.clone().into(),
+        }));
         if self.format == MessageFormat::Human && !self.quiet && total > 0 {
             show(&self.human.started(runs, binaries));
             if shows_progress() {
@@ -149,7 +213,11 @@ impl Reporter {
     }
 
     pub fn finished(&mut self, report: &TestReport) {
-        self.count(report);
+        self.accepted += report.differences.iter().filter(|difference| difference.accepted).count();
+        self.totals.count(report);
+        if !self.files.is_empty() {
+            self.kept.push(files::kept(report));
+        }
         if let Some(progress) = &self.progress {
             progress.finished(binary::id(&report.package, &report.kind, &report.binary), report);
         }
@@ -194,12 +262,14 @@ impl Reporter {
         self.warn(&format!("interrupted, ending what runs{tests}; once more ends it at once"));
     }
 
-    pub fn run_finished(&mut self) {
+    /// Tells of the whole run, and writes the files. What the process ends with, which is worse where that fails.
+    pub fn run_finished(&mut self, code: ExitCode) -> ExitCode {
         self.progress = None;
-        let elapsed = self.since.elapsed();
+        let elapsed = self.clock.elapsed();
         let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let code = self.write_files(code, duration_ms);
         let skipped = self.skipped.clone();
-        self.line(&Line::Run(Run::finished(&self.totals.clone(), duration_ms, &skipped)));
+        self.line(&Line::Run(Run::finished(&self.totals.clone(), duration_ms, &skipped, code)));
         if self.format == MessageFormat::Human {
             show(&self.human.summary(&self.totals, elapsed, &self.skipped, &self.doctests));
         }
@@ -207,6 +277,25 @@ impl Reporter {
         if let Some(Err(error)) = self.recorder.take().map(|recorder| recorder.finish(&self.stale)) {
             self.warn(&format!("this run is not recorded for `verdict()` and `cargo xproc accept`: {error}"));
         }
+        code
+    }
+
+    fn write_files(&mut self, code: ExitCode, duration_ms: u64) -> ExitCode {
+        let run = Recorded {
+            methods: self.human.methods.clone(),
+            tests: std::mem::take(&mut self.kept),
+            skipped: self.skipped.clone(),
+            not_run: self.totals.not_run,
+            duration_ms,
+            is_complete: true,
+            exit_code: Some(code as u8),
+            workspace: self.workspace.clone(),
+        };
+        let errors = self.files.write(&run, &self.human);
+        for error in &errors {
+            self.fault(error);
+        }
+        if errors.is_empty() || code == ExitCode::Interrupted { code } else { ExitCode::Fault }
     }
 
     /// Above the line that shows the progress.
@@ -237,25 +326,6 @@ impl Reporter {
                 differences(self.stale.len()),
                 if rest.is_empty() { "s" } else { "" }
             ));
-        }
-    }
-
-    fn count(&mut self, report: &TestReport) {
-        self.accepted += report.differences.iter().filter(|difference| difference.accepted).count();
-        let totals = &mut self.totals;
-        *match report.verdict {
-            Verdict::Pass => &mut totals.pass,
-            Verdict::Fail => &mut totals.fail,
-            Verdict::Diverge => &mut totals.diverge,
-            Verdict::Flaky => &mut totals.flaky,
-            Verdict::Unrepeatable => &mut totals.unrepeatable,
-            Verdict::Ignored => &mut totals.ignored,
-        } += 1;
-        let warned = report.differences.iter().any(|difference| difference.level == Level::Warn);
-        totals.warned += usize::from(report.verdict == Verdict::Pass && warned);
-        if !matches!(report.verdict, Verdict::Pass | Verdict::Ignored) {
-            let id = binary::id(&report.package, &report.kind, &report.binary);
-            totals.named.push((report.verdict, id, report.name.clone()));
         }
     }
 

@@ -13,9 +13,9 @@ pub fn escape(line: &str) -> String {
     escaped
 }
 
-/// Characters that are not seen, or that change the order of those that are.
+/// Characters that are not seen, that no XML may have, or that change the order of those that are.
 fn is_deceptive(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// At most `limit` characters, escaped; what is cut out of the middle is counted.

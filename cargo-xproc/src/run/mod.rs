@@ -6,7 +6,7 @@ mod orphans;
 pub mod partition;
 mod process;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -63,8 +63,7 @@ pub fn run(binaries: Vec<Binary>, options: &Options, interrupts: &Interrupts, re
     if options.compares_all() {
         run.reporter.stale(run.watch.stale());
     }
-    run.reporter.run_finished();
-    if interrupts.count() > 0 {
+    let code = if interrupts.count() > 0 {
         ExitCode::Interrupted
     } else if faulted {
         ExitCode::Fault
@@ -74,7 +73,8 @@ pub fn run(binaries: Vec<Binary>, options: &Options, interrupts: &Interrupts, re
         ExitCode::NoTests
     } else {
         ExitCode::Success
-    }
+    };
+    run.reporter.run_finished(code)
 }
 
 /// The tests that are chosen of `binaries`, and what the process ends with.
@@ -133,6 +133,8 @@ struct Run<'a> {
     failed: bool,
     faulted: bool,
     watch: Watch<'a>,
+    /// Where each test is defined, by its binary and its name.
+    places: HashMap<(String, String), (String, u32)>,
 }
 
 impl<'a> Run<'a> {
@@ -153,6 +155,7 @@ impl<'a> Run<'a> {
             failed: false,
             faulted: false,
             watch: Watch::new(&options.rules.baseline),
+            places: HashMap::new(),
         }
     }
 
@@ -194,6 +197,9 @@ impl<'a> Run<'a> {
         self.watch.listed(&id, tests.iter().map(|test| &test.name));
         let is_ours = |test: &TestEntry| test.selected && self.options.chooses(&binary.subject(&id, &test.name));
         let (runs, ignored): (Vec<_>, Vec<_>) = tests.into_iter().filter(is_ours).partition(|test| test.runs);
+        for TestEntry { name, file, line, .. } in &runs {
+            self.places.insert((id.clone(), name.clone()), (file.clone(), *line));
+        }
         (runs.into_iter().map(|test| test.name).collect(), ignored)
     }
 
@@ -419,6 +425,9 @@ impl<'a> Run<'a> {
         report.package.clone_from(&binary.package);
         report.binary.clone_from(&binary.name);
         report.kind.clone_from(&binary.kind);
+        if let Some((file, line)) = self.places.remove(&(binary.id(), report.name.clone())) {
+            (report.file, report.line) = (Some(file), Some(line));
+        }
         if report.fails() {
             self.failed = true;
             self.stop |= self.options.settings.fail_fast;
@@ -517,6 +526,8 @@ impl Planned {
             package: self.binary.package.clone(),
             binary: self.binary.name.clone(),
             kind: self.binary.kind.clone(),
+            file: Some(test.file.clone()),
+            line: Some(test.line),
             ignore_reason: test.ignored.clone().filter(|reason| !reason.is_empty()),
             ..TestReport::new(&test.name, Verdict::Ignored)
         })

@@ -68,6 +68,7 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
             #[linkme(crate = #private::linkme)]
             static ENTRY: #private::Entry = #private::Entry {
                 path: #path,
+                place: (#private::std::file!(), #private::std::line!()),
                 ignore: #ignore,
                 should_panic: #should_panic,
                 options: #option_values,

@@ -6,12 +6,12 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::{io, panic};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use crate::case::{Body, ShouldPanic, TestCase};
+use crate::case::{Body, Cases, ShouldPanic};
 use crate::process;
 use crate::protocol::Settings;
 use crate::registry::{self, Entry};
@@ -38,12 +38,12 @@ pub fn run(entry: &'static Entry) {
         Role::TargetServer(socket) => process::run_server(socket),
         Role::Server(socket) => {
             UNDER_LIBTEST.store(true, Ordering::Relaxed);
-            server::serve(socket, cases(), None)
+            server::serve(socket, registered(), None)
         }
         Role::Child(file) => {
             take_stdout();
             state::disregard_threads();
-            child::spawned(file, case_at)
+            child::spawned(file, registered())
         }
         Role::Plain => once(entry),
         Role::Standalone | Role::Runner(_) => compare(entry),
@@ -71,29 +71,22 @@ fn take_stdout() {
 static UNDER_LIBTEST: AtomicBool = AtomicBool::new(false);
 
 /// All `#[xproc_harness::test]`s of the binary, in the order in which they are linked.
-fn cases() -> &'static [TestCase] {
-    static CASES: OnceLock<Vec<TestCase>> = OnceLock::new();
-    CASES.get_or_init(|| registry::TESTS.iter().map(Entry::case).collect())
-}
-
-fn case_at(index: usize) -> Option<TestCase> {
-    registry::TESTS.get(index).map(Entry::case)
+fn registered() -> Cases<'static> {
+    Cases::new(registry::TESTS.len(), &|index| registry::TESTS[index].case())
 }
 
 fn compare(entry: &'static Entry) {
     let name = entry.name();
-    let cases = cases();
-    let Some(index) = cases.iter().position(|case| case.name == name) else {
-        panic!("the test `{name}` is not registered");
-    };
+    let found = registered().iter().enumerate().find(|(_, case)| case.name == name);
+    let Some((index, case)) = found else { panic!("the test `{name}` is not registered") };
     let mut server = InCleanProcess { name, open: None };
     let settings = Settings { analyser: analyser::installed(), ..Settings::default() };
     // What only warns is not seen here.
-    if watch::is_denied(&Terms::of(&cases[index], &settings).levels) {
+    if watch::is_denied(&Terms::of(&case, &settings).levels) {
         watch::ask(&settings);
     }
     let analyser = Mutex::new(Analyser::new(settings.analyser.clone(), |_| {}));
-    let mut report = judge(index, &cases[index], &settings, &Alone::default(), &mut server, &analyser, &|| ());
+    let mut report = judge(index, &case, &settings, &Alone::default(), &mut server, &analyser, &|| ());
     server.close();
     let fails = report.fails();
     if fails {

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::case::{Arguments, Body, TestCase};
+use crate::case::{Arguments, Body, Cases, TestCase};
 use crate::protocol::ChildExit;
 use crate::state::{self, Looks};
 use crate::sys;
@@ -66,37 +66,36 @@ pub fn run(
 /// As [`run`], on a new thread with the test's name and the stack size that libtest gives, while the first thread of
 /// the process is parked.
 pub fn run_on_thread(
-    case: &'static TestCase,
+    case: &TestCase,
     arguments: Option<Bytes>,
     method: StartMethod,
     orders: Orders,
-    region: Region,
+    region: &Region,
 ) -> ! {
-    let body = thread::Builder::new()
-        .name(case.name.clone())
-        .spawn(move || run(case, ChildArguments::Encoded(arguments), method, orders, Vec::new(), &region));
-    if body.is_err() {
-        // No region is left to report into: the supervisor sees this status.
-        sys::end::silently(THREAD_FAILED);
-    }
-    loop {
-        thread::park();
-    }
+    thread::scope(|scope| {
+        let body = thread::Builder::new().name(case.name.clone()).spawn_scoped(scope, move || {
+            run(case, ChildArguments::Encoded(arguments), method, orders, Vec::new(), region)
+        });
+        if body.is_err() {
+            // No region is left to report into: the supervisor sees this status.
+            sys::end::silently(THREAD_FAILED);
+        }
+        // The end of the scope parks this thread for good: the other one ends the process.
+    });
+    unreachable!("the body's thread does not return")
 }
 
-/// The main function of a spawn child. `case` gives the n-th test.
-pub fn spawned(file: std::os::fd::OwnedFd, case: impl Fn(usize) -> Option<TestCase>) -> ! {
+/// The main function of a spawn child.
+pub fn spawned(file: std::os::fd::OwnedFd, cases: Cases<'_>) -> ! {
     let region = Region::from_memory_file(&file);
     drop(file);
     let Ok(region) = region else { sys::end::silently(REGION_FAILED) };
     let order = region.records().first().and_then(|record| value::from_message::<ChildOrder>(record).ok());
     region.reset(region.header().nonce.load(std::sync::atomic::Ordering::Acquire));
     let Some(order) = order else { sys::end::silently(REGION_FAILED) };
-    let Some(case) = case(order.case as usize).filter(|case| case.name == order.name) else {
+    let Some(case) = cases.get(order.case).filter(|case| case.name == order.name) else {
         sys::end::silently(REGION_FAILED)
     };
-    // It lives as long as the process.
-    let case: &'static TestCase = Box::leak(Box::new(case));
     affinity::set_cpus(&order.cpus);
     watch::begin(order.watched);
     body::note_panics();
@@ -104,7 +103,7 @@ pub fn spawned(file: std::os::fd::OwnedFd, case: impl Fn(usize) -> Option<TestCa
         preload();
     }
     let orders = Orders { exit: order.exit, looks: order.looks, inspect: order.inspect };
-    run_on_thread(case, order.arguments, StartMethod::Spawn, orders, region)
+    run_on_thread(&case, order.arguments, StartMethod::Spawn, orders, &region)
 }
 
 /// Statuses of a child that could not even begin, beyond those that programs use.

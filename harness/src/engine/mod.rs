@@ -37,7 +37,7 @@ mod variables;
 mod verdict;
 mod watch;
 
-use crate::case::TestCase;
+use crate::case::{Cases, TestCase};
 use crate::process;
 use crate::role::{self, Role};
 
@@ -46,16 +46,15 @@ use crate::role::{self, Role};
 pub fn enter(count: usize, case: impl Fn(usize) -> TestCase) {
     // A `Process` that a body starts comes here again.
     process::mark_initialised();
-    // They live as long as the process, in all processes that are forked from it.
-    let all = || -> &'static [TestCase] { (0..count).map(&case).collect::<Vec<_>>().leak() };
+    let cases = Cases::new(count, &case);
     match role::take() {
         Role::Plain => {}
         // A body has started a `Process`.
         Role::Target(request) => process::run_target(request),
         Role::TargetServer(socket) => process::run_server(socket),
-        Role::Standalone => runner::standalone(all()),
-        Role::Runner(socket) => runner::attached(all(), socket),
-        Role::Server(socket) => server::serve(socket, all(), None),
-        Role::Child(file) => child::spawned(file, |index| (index < count).then(|| case(index))),
+        Role::Standalone => runner::standalone(cases),
+        Role::Runner(socket) => runner::attached(cases, socket),
+        Role::Server(socket) => server::serve(socket, cases, None),
+        Role::Child(file) => child::spawned(file, cases),
     }
 }

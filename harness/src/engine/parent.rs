@@ -52,9 +52,9 @@ pub const CHILD_CAPACITY: usize = 24 << 20;
 
 /// The main function of a parent: the calling thread is parked, another one does the work.
 pub fn main(
-    case: &'static TestCase,
+    case: &TestCase,
     request: &Request,
-    region: &Region,
+    [region, child_region]: [&Region; 2],
     server: Listener,
     affinity: Option<Affinity>,
 ) -> ! {
@@ -71,6 +71,7 @@ pub fn main(
             case,
             request: request.clone(),
             region,
+            child_region,
             server,
             streams: [stdio::identity(stdio::STDOUT), stdio::identity(stdio::STDERR)],
             boundaries: 0,
@@ -97,10 +98,12 @@ pub fn main(
 const THREAD_FAILED: i32 = 253;
 
 struct Parent<'a> {
-    case: &'static TestCase,
+    case: &'a TestCase,
     request: Request,
     /// Not mapped in children.
     region: &'a Region,
+    /// For the reports of forked children, one after another.
+    child_region: &'a Region,
     server: Listener,
     /// What the standard streams were open on at the start: a body may have put something else there.
     streams: [Option<(u64, u64)>; 2],
@@ -255,14 +258,10 @@ impl Parent<'_> {
     }
 
     fn fork(&mut self, step: Step, arguments: &mut Option<Box<dyn Arguments>>) -> RunRecord {
-        let started = || -> nix::Result<_> {
-            let region = Region::anonymous(CHILD_CAPACITY)?;
-            region.reset(nonce());
-            let pipes = Pipes::new(&self.streams)?;
-            Ok((region, pipes))
-        };
-        let (region, pipes) = match started() {
-            Ok(started) => started,
+        let region = self.child_region;
+        region.reset(nonce());
+        let pipes = match Pipes::new(&self.streams) {
+            Ok(pipes) => pipes,
             Err(error) => return lost(step, format!("cannot prepare a fork child: {}", error.desc())),
         };
         let looks = self.looks(step);
@@ -282,7 +281,7 @@ impl Parent<'_> {
                     _ => ChildArguments::Inherited(arguments.take()),
                 };
                 let orders = Orders { exit: self.request.child_exit, looks, inspect: self.request.inspect };
-                child::run(self.case, arguments, StartMethod::Fork, orders, stuck, &region)
+                child::run(self.case, arguments, StartMethod::Fork, orders, stuck, region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
@@ -323,12 +322,12 @@ impl Parent<'_> {
             Ok((pid, region, pipes))
         };
         match started() {
-            Ok((pid, region, pipes)) => self.watch(step, pid, region, pipes),
+            Ok((pid, region, pipes)) => self.watch(step, pid, &region, pipes),
             Err(reason) => lost(step, reason),
         }
     }
 
-    fn watch(&self, step: Step, pid: Pid, region: Region, pipes: Pipes) -> RunRecord {
+    fn watch(&self, step: Step, pid: Pid, region: &Region, pipes: Pipes) -> RunRecord {
         let _statuses = ChildStatuses::keep();
         self.region.header().progress.store(now_ns(), Ordering::Release);
         let mut patience = self.patience();
@@ -499,7 +498,7 @@ impl Patience {
 pub fn supervise_child(
     step: Step,
     pid: Pid,
-    region: Region,
+    region: &Region,
     pipes: Pipes,
     patience: Patience,
     client: Option<BorrowedFd<'_>>,

@@ -13,7 +13,7 @@ use std::thread;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::case::TestCase;
+use crate::case::{Cases, TestCase};
 use crate::outcome::TestReport;
 use crate::protocol::{FromBinary, PROTOCOL, SETTINGS_VARIABLE, Settings, TestSettings, ToBinary};
 use crate::sys;
@@ -26,7 +26,7 @@ use super::servers::Servers;
 use super::watch;
 
 /// The main function of a test binary that nobody listens to: libtest's output and exit status.
-pub fn standalone(cases: &'static [TestCase]) -> ! {
+pub fn standalone(cases: Cases<'_>) -> ! {
     let mut settings: Settings = sys::environment::take(SETTINGS_VARIABLE)
         .and_then(|json| serde_json::from_str(json.to_str()?).ok())
         .unwrap_or_default();
@@ -36,17 +36,18 @@ pub fn standalone(cases: &'static [TestCase]) -> ! {
         selection.list(cases);
         process::exit(0);
     }
-    let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
+    let selected = || cases.iter().filter(|case| selection.selects(case));
     let threads = threads(&selection.arguments, &settings);
     if let Some(path) = settings.rules.take() {
-        let names = chosen.iter().map(|index| cases[*index].name.clone()).collect();
-        settings.tests = rules(&settings, path, names);
+        settings.tests = rules(&settings, path, selected().map(|case| case.name).collect());
     }
     // What only warns is not seen here.
-    if chosen.iter().any(|index| watch::is_denied(&Terms::of(&cases[*index], &settings).levels)) {
+    if selected().any(|case| watch::is_denied(&Terms::of(&case, &settings).levels)) {
         watch::ask(&settings);
     }
-    let servers = Arc::new(start_servers(chosen.len().min(threads), cases, &[]));
+    let servers = Arc::new(start_servers(selected().count().min(threads), cases, &[]));
+    let cases = keep(cases);
+    let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
     let run = Run {
         cases,
         analyser: Run::analyser(&settings, &servers),
@@ -86,13 +87,13 @@ fn rules(settings: &Settings, path: PathBuf, names: Vec<String>) -> BTreeMap<Str
 }
 
 /// The main function of a test binary that `cargo-xproc` started.
-pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
+pub fn attached(cases: Cases<'_>, socket: OwnedFd) -> ! {
     let selection = Selection::from_args();
     let mut writer = UnixStream::from(socket);
     let Ok(reader) = writer.try_clone() else { process::exit(FAULT) };
     let private = [writer.as_raw_fd(), reader.as_raw_fd()];
     let mut messages = BufReader::new(reader).lines();
-    let tests = cases.iter().map(|case| selection.entry(case)).collect();
+    let tests = cases.iter().map(|case| selection.entry(&case)).collect();
     if tell(&mut writer, &FromBinary::Hello { protocol: PROTOCOL, tests }).is_err() {
         process::exit(FAULT);
     }
@@ -100,16 +101,11 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
     let Some(ToBinary::Run { mut settings }) = first else { process::exit(0) };
     watch::begin(settings.watched.take().unwrap_or_default());
 
-    let only: Option<HashSet<&str>> = settings.only.as_ref().map(|only| only.iter().map(String::as_str).collect());
-    let chosen: Vec<usize> = (0..cases.len())
-        .filter(|index| {
-            let case = &cases[*index];
-            only.as_ref().map_or_else(|| selection.entry(case).selected, |only| only.contains(case.name.as_str()))
-        })
-        .collect();
     let threads = threads(&selection.arguments, &settings);
-    let runs_all = only.is_some();
+    let runs_all = settings.only.is_some();
+    let chosen = chosen(cases, &selection, settings.only.take());
     let servers = Arc::new(start_servers(chosen.len().min(threads), cases, &private));
+    let cases = keep(cases);
     let run = Run {
         cases,
         analyser: Run::analyser(&settings, &servers),
@@ -167,6 +163,21 @@ pub fn attached(cases: &'static [TestCase], socket: OwnedFd) -> ! {
     process::exit(0)
 }
 
+/// The places in the list of those that are to be run: `only` these, or what the command line selects.
+fn chosen(cases: Cases<'_>, selection: &Selection, only: Option<Vec<String>>) -> Vec<usize> {
+    let only: Option<HashSet<String>> = only.map(|only| only.into_iter().collect());
+    let is_chosen = |case: &TestCase| match &only {
+        Some(only) => only.contains(&case.name),
+        None => selection.entry(case).selected,
+    };
+    cases.iter().enumerate().filter(|(_, case)| is_chosen(case)).map(|(index, _)| index).collect()
+}
+
+/// All of them, for as long as the process lives. Only after the fork servers were forked, which would keep them too.
+fn keep(cases: Cases<'_>) -> &'static [TestCase] {
+    cases.iter().collect::<Vec<_>>().leak()
+}
+
 /// The status of a runner that cannot do its work.
 const FAULT: i32 = 70;
 
@@ -214,7 +225,7 @@ impl Run {
     }
 }
 
-fn start_servers(count: usize, cases: &'static [TestCase], private: &[RawFd]) -> Servers {
+fn start_servers(count: usize, cases: Cases<'_>, private: &[RawFd]) -> Servers {
     Servers::fork(count, cases, private).unwrap_or_else(|error| {
         eprintln!("error: cannot start a fork server: {}", error.desc());
         process::exit(FAULT)

@@ -2,7 +2,7 @@
 
 use libtest_mimic::{Arguments, Trial};
 
-use crate::case::TestCase;
+use crate::case::{Cases, TestCase};
 use crate::protocol::TestEntry;
 
 /// The arguments of this process. libtest takes several filters, libtest-mimic one, so the others are kept apart.
@@ -48,15 +48,16 @@ impl Selection {
             ignored: case.ignore.clone(),
             selected: self.selects(case) && (!self.arguments.ignored || case.ignore.is_some()),
             runs: self.runs(case),
+            file: case.place.0.to_owned(),
+            line: u32::try_from(case.place.1).unwrap_or(0),
         }
     }
 
     /// Prints the list of tests as libtest does.
-    pub fn list(mut self, cases: &[TestCase]) {
+    pub fn list(mut self, cases: Cases<'_>) {
         self.arguments.list = true;
         let selected = cases.iter().filter(|case| self.selects(case));
-        let trials =
-            selected.map(|case| Trial::test(case.name.clone(), || Ok(())).with_ignored_flag(case.ignore.is_some()));
+        let trials = selected.map(|case| Trial::test(case.name, || Ok(())).with_ignored_flag(case.ignore.is_some()));
         // Nothing is run.
         let _ = libtest_mimic::run(&self.arguments, trials.collect());
     }

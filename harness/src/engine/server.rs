@@ -14,7 +14,7 @@ use nix::sys::signal::SigSet;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 
-use crate::case::TestCase;
+use crate::case::{Cases, TestCase};
 use crate::frames::{receive, send};
 use crate::state::Looks;
 use crate::sys::clock::now_ns;
@@ -53,7 +53,7 @@ pub struct Client {
 impl Client {
     /// Forks a server off the calling process, which has a single thread. The child serves until its client hangs up,
     /// and closes `private` first.
-    pub fn fork(cases: &'static [TestCase], private: &[RawFd], affinity: Option<Affinity>) -> nix::Result<Client> {
+    pub fn fork(cases: Cases<'_>, private: &[RawFd], affinity: Option<Affinity>) -> nix::Result<Client> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
         match fork()? {
             Fork::Parent { child } => Ok(Client { socket: ours.into(), pid: child, knows_watched: true }),
@@ -104,7 +104,7 @@ impl Client {
 }
 
 /// The main function of a server. Ends when the client hangs up.
-pub fn serve(client: OwnedFd, cases: &'static [TestCase], affinity: Option<Affinity>) -> ! {
+pub fn serve(client: OwnedFd, cases: Cases<'_>, affinity: Option<Affinity>) -> ! {
     let Ok(mut server) = Server::new(client, affinity) else { sys::end::silently(1) };
     let mut next = server.receive();
     while let Some(request) = next {
@@ -133,6 +133,8 @@ struct Server {
     mask: SigSet,
     /// The parent's region. Mapped once: its pages stay warm.
     region: Region,
+    /// That of forked children, of which there is one at a time: what a test leaves running is gone before the next one.
+    child_region: Region,
     listener: Listener,
     affinity: Option<Affinity>,
 }
@@ -147,6 +149,8 @@ impl Server {
         sys::environment::set(crate::protocol::MARK_VARIABLE, "1");
         body::note_panics();
         sys::dispositions::remember();
+        // Where it is refused, children are slower.
+        let _ = sys::code::forget_pages();
         for preload in crate::registry::PRELOADS {
             preload();
         }
@@ -154,12 +158,13 @@ impl Server {
         sys::exec::remember_program();
         rehearse();
         let (bell, mask) = sys::signals::listen_to_doorbell()?;
-        let region = Region::anonymous(PARENT_CAPACITY)?;
+        let (region, child_region) = (Region::anonymous(PARENT_CAPACITY)?, Region::anonymous(CHILD_CAPACITY)?);
         // Preloads have run as test code does.
         if let Some(affinity) = &mut affinity {
             affinity.wait();
         }
-        Ok(Server { socket: client.into(), bell, mask, region, listener: Listener::current(), affinity })
+        let listener = Listener::current();
+        Ok(Server { socket: client.into(), bell, mask, region, child_region, listener, affinity })
     }
 
     fn receive(&self) -> Option<Request> {
@@ -172,7 +177,7 @@ impl Server {
         send(&self.socket, reply, &[]).is_ok()
     }
 
-    fn run(&mut self, request: Request, cases: &'static [TestCase]) -> Done {
+    fn run(&mut self, request: Request, cases: Cases<'_>) -> Done {
         let failed = |reason: &str| Done::Replied(failed(&request, reason));
         if let Some(watched) = &request.watched {
             watch::begin(watched.clone());
@@ -183,7 +188,7 @@ impl Server {
         if request.session == Session::Continue {
             return failed("the parent is gone");
         }
-        let Some(case) = cases.get(request.case as usize).filter(|case| case.name == request.name) else {
+        let Some(case) = cases.get(request.case).filter(|case| case.name == request.name) else {
             return failed("the test is not in this binary");
         };
         self.region.reset(nonce());
@@ -196,11 +201,11 @@ impl Server {
             Ok(Fork::Child) => {
                 self.leave(Pid::from_raw(0));
                 pipes.enter();
-                parent::main(case, &request, &self.region, self.listener, self.affinity)
+                parent::main(&case, &request, [&self.region, &self.child_region], self.listener, self.affinity)
             }
             Err(error) => return failed(&format!("cannot fork: {}", error.desc())),
         };
-        let mut done = self.watch(case, request, pid, pipes);
+        let mut done = self.watch(&case, request, pid, pipes);
         if sys::tree::has_children() {
             let strays = sys::tree::kill_all_children(&[]) as u32;
             if let Done::Replied(reply) = &mut done {
@@ -208,10 +213,11 @@ impl Server {
             }
         }
         self.region.trim(1 << 20);
+        self.child_region.trim(1 << 20);
         done
     }
 
-    fn watch(&self, case: &'static TestCase, request: Request, pid: Pid, pipes: Pipes) -> Done {
+    fn watch(&self, case: &TestCase, request: Request, pid: Pid, pipes: Pipes) -> Done {
         let [stdout, stderr] = pipes.read();
         let mut policy = ParentPolicy {
             server: self,
@@ -246,6 +252,7 @@ impl Server {
 
 /// Has the code that children run in this process's memory, from where they inherit it.
 fn rehearse() {
+    sys::warm_thread::leave_behind();
     let record = ParentRecord::Child(lost(Step::Parent, String::new()));
     let tokens = value::to_message(&record).unwrap_or_default();
     std::hint::black_box((body::look(Looks::all()), value::from_message::<ParentRecord>(&tokens).is_ok()));
@@ -263,7 +270,7 @@ fn close(descriptors: &[BorrowedFd<'_>]) {
 /// What the server does while it watches a parent.
 struct ParentPolicy<'a> {
     server: &'a Server,
-    case: &'static TestCase,
+    case: &'a TestCase,
     /// The last one.
     request: Request,
     /// Those of all requests of the session.
@@ -389,9 +396,9 @@ impl ParentPolicy<'_> {
                 _ => {}
             }
         }
-        let prepared = Region::anonymous(CHILD_CAPACITY).and_then(|region| Ok((region, Pipes::both()?)));
-        let (region, pipes) = match prepared {
-            Ok(prepared) => prepared,
+        let region = &self.server.child_region;
+        let pipes = match Pipes::both() {
+            Ok(pipes) => pipes,
             Err(error) => return lost(step, format!("cannot prepare a forkserver child: {}", error.desc())),
         };
         region.reset(nonce());

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::unistd::Pid;
 
-use crate::case::TestCase;
+use crate::case::Cases;
 use crate::sys;
 
 use super::affinity::Affinity;
@@ -33,7 +33,7 @@ struct State {
 impl Servers {
     /// Forks `count` servers, which do not keep the descriptors in `private`. Only while this process has a single
     /// thread.
-    pub fn fork(count: usize, cases: &'static [TestCase], private: &[RawFd]) -> nix::Result<Servers> {
+    pub fn fork(count: usize, cases: Cases<'_>, private: &[RawFd]) -> nix::Result<Servers> {
         // Orphans of a server that dies become our children, and can be told from what a living one has started.
         sys::tree::become_subreaper();
         sys::end::flush_rust();

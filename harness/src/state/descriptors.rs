@@ -24,11 +24,10 @@ static CAPTURED: Mutex<[Option<(u64, u64)>; 2]> = Mutex::new([None; 2]);
 
 /// Tells our pipes from those of a body. Called in each process before any test code runs in it.
 pub fn mark_captured() {
-    let is_pipe = |number: &RawFd| {
-        sys::descriptors::with(*number, |fd| fstat(fd)).is_ok_and(|stat| kind(&stat) == SFlag::S_IFIFO)
-    };
-    let identities = [sys::stdio::STDOUT, sys::stdio::STDERR]
-        .map(|number| Some(number).filter(is_pipe).and_then(sys::stdio::identity));
+    let identities = [sys::stdio::STDOUT, sys::stdio::STDERR].map(|number| {
+        let stat = sys::descriptors::with(number, |fd| fstat(fd)).ok();
+        stat.filter(|stat| kind(stat) == SFlag::S_IFIFO).map(|stat| sys::stdio::device_and_inode(&stat))
+    });
     // Nobody holds it for longer than this, but a forked child inherits it as it was.
     if let Ok(mut captured) = CAPTURED.try_lock() {
         *captured = identities;

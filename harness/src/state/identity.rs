@@ -1,7 +1,7 @@
 //! Who the process is to the system: user, groups, capabilities, session, process group.
 
 use nix::sys::prctl;
-use nix::unistd::{Pid, getgroups, getpgrp, getresgid, getresuid, getsid};
+use nix::unistd::{Pid, getpgrp, getresgid, getresuid, getsid};
 
 use crate::{Lint, sys};
 
@@ -15,7 +15,7 @@ fn look(seen: &mut Seen) {
         seen.add("user", ids([user.real.as_raw(), user.effective.as_raw(), user.saved.as_raw()]));
         seen.add("group", ids([group.real.as_raw(), group.effective.as_raw(), group.saved.as_raw()]));
     }
-    let groups = getgroups().unwrap_or_default();
+    let groups = sys::attributes::supplementary_groups();
     seen.add("supplementary groups", groups.iter().map(|group| group.to_string()).collect::<Vec<_>>().join(" "));
     seen.add("capabilities", format!("{:#x}", sys::attributes::capabilities()));
     if let Ok(no_new_privileges) = prctl::get_no_new_privs() {

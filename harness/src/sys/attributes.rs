@@ -31,6 +31,19 @@ pub fn capabilities() -> u64 {
     u64::from(data[0]) | u64::from(data[3]) << 32
 }
 
+/// The supplementary groups. Not by nix, which reads a file in `/proc` to learn how many there may be.
+pub fn supplementary_groups() -> Vec<libc::gid_t> {
+    // SAFETY: with a size of zero nothing is written.
+    let count = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
+    let mut groups = vec![0; count.max(0) as usize];
+    if count > 0 {
+        // SAFETY: the pointer is valid for writes of `count` groups.
+        let written = unsafe { libc::getgroups(count, groups.as_mut_ptr()) };
+        groups.truncate(written.max(0) as usize);
+    }
+    groups
+}
+
 /// 0 without seccomp, 2 with a filter.
 pub fn seccomp() -> i32 {
     // SAFETY: this operation of prctl takes no further argument and touches no memory.

@@ -22,3 +22,4 @@ pub mod region;
 pub mod signals;
 pub mod stdio;
 pub mod tree;
+pub mod warm_thread;

@@ -3,42 +3,15 @@
 use std::fs;
 use std::process::Command;
 
-use xproc_harness::analysis::{Bytes, Layout, Mapping, Span, ThreadDump};
-
 use super::super::image::Image;
-use super::super::memory::Memory;
-use super::super::{stacks, values, variables};
+use super::super::variables;
 use super::everything;
+use crate::fuzzing;
 
 /// Numbers that look random and are the same each time.
 fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *state >> 33
-}
-
-/// Asks everything of bytes that may be an executable.
-fn ask(data: &[u8], memory: &dyn Memory) {
-    let Ok(image) = Image::parse(data) else { return };
-    let found = variables::within(&image, &everything());
-    let spans: Vec<Span> = found.iter().take(50).map(|it| it.span).collect();
-    let layout = Layout { bias: 0, thread_locals: 0 };
-    values::changes(&image, &spans, (memory, &layout), (memory, &layout));
-    let thread = |pc| ThreadDump { pc, sp: 8, fp: Some(16), stack: Bytes((0..=255).collect()) };
-    let mapping = Mapping { start: 0, end: u64::MAX, offset: 0, path: String::new() };
-    let threads: Vec<_> = (0..8).map(|index| thread(0x1000 + index * 37)).collect();
-    stacks::frames(&image, &threads, &[mapping]);
-}
-
-/// Bytes that follow from their address.
-struct Noise;
-
-impl Memory for Noise {
-    fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = random(&mut (address.wrapping_add(index as u64) / 3)) as u8;
-        }
-        bytes.len() <= 64 && !address.is_multiple_of(7)
-    }
 }
 
 #[test]
@@ -79,6 +52,6 @@ pub struct Config { pub name: &'static str, pub next: Option<&'static Config>, p
                 *byte = random(&mut state) as u8;
             }
         }
-        ask(&broken, &Noise);
+        fuzzing::executable(&broken);
     }
 }
