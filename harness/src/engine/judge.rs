@@ -227,8 +227,6 @@ pub fn judge(
 const STALL: Duration = Duration::from_secs(1);
 /// The same once it was seen.
 const STALL_AGAIN: Duration = Duration::from_millis(300);
-/// How long a forked child takes at least that is cut, where another one has failed after more than that.
-const FORKED_AGAIN: Duration = Duration::from_millis(500);
 
 /// How long a repetition waits. Where a run failed after it had waited for long, as one that hangs does, and others
 /// passed in a fraction of that time, to see it hang again for this fraction is enough.
@@ -246,12 +244,7 @@ fn less_patience(first: &Attempt, patience: Patience) -> Patience {
         }
         _ => patience.timeout,
     };
-    // One that fails in the end fails as well if it is cut.
-    let forked = first.runs.iter().zip(&first.facets).filter(|(run, facets)| run.step.is_forked() && !facets.passed);
-    let forked = forked.map(|(run, _)| Duration::from_micros(run.duration_us)).max();
-    let enough = durations(true).map(|passed| (passed * 20).max(FORKED_AGAIN));
-    let forked = enough.filter(|enough| forked.is_some_and(|failed| failed > *enough));
-    Patience { timeout, stall, forked, ..patience }
+    Patience { timeout, stall, ..patience }
 }
 
 /// Lets tests run side by side, or one of them alone.

@@ -468,6 +468,9 @@ pub struct Patience {
 /// A child that stands still for so many times what the body takes elsewhere does so because of how it was started.
 pub const STALL_FACTOR: u32 = 10;
 
+/// A child may use so many times as much of a processor: a backtrace of a large program takes more than a second.
+const BUSY_FACTOR: u32 = 5;
+
 impl Patience {
     /// Limited by nothing else.
     pub fn of_timeout(timeout: Duration) -> Patience {
@@ -489,7 +492,7 @@ impl Patience {
         let is_slow =
             |stall: &Duration| microseconds.is_some_and(|here| Duration::from_micros(here) > *stall / STALL_FACTOR);
         self.stall = self.stall.filter(|stall| !is_slow(stall));
-        self.busy = self.stall.filter(|_| microseconds.is_some());
+        self.busy = self.stall.filter(|_| microseconds.is_some()).map(|stall| stall * BUSY_FACTOR);
         self
     }
 }

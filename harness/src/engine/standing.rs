@@ -28,7 +28,7 @@ pub fn of(pid: Pid) -> Standing {
         .take(THREADS)
         .map(|thread| (thread, if is_stopped(pid, thread) { At::Stopped } else { at(pid, thread) }))
         .collect();
-    if before.iter().any(|(_, at)| *at == At::Running) {
+    if pid != Pid::this() && before.iter().any(|(_, at)| *at == At::Running) {
         stop(pid, &before);
     }
     let threads = before.into_iter().map(|(thread, at)| ThreadState {
