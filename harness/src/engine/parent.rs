@@ -51,13 +51,7 @@ pub mod ask {
 pub const CHILD_CAPACITY: usize = 24 << 20;
 
 /// The main function of a parent: the calling thread is parked, another one does the work.
-pub fn main(
-    case: &TestCase,
-    request: &Request,
-    [region, child_region]: [&Region; 2],
-    server: Listener,
-    affinity: Option<Affinity>,
-) -> ! {
+pub fn main(case: &TestCase, request: &Request, region: &Region, server: Listener, affinity: Option<Affinity>) -> ! {
     let mut affinity = affinity;
     // The first thread has the mask that a test finds by the process's number.
     if let Some(affinity) = &mut affinity {
@@ -71,7 +65,6 @@ pub fn main(
             case,
             request: request.clone(),
             region,
-            child_region,
             server,
             streams: [stdio::identity(stdio::STDOUT), stdio::identity(stdio::STDERR)],
             boundaries: 0,
@@ -102,8 +95,6 @@ struct Parent<'a> {
     request: Request,
     /// Not mapped in children.
     region: &'a Region,
-    /// For the reports of forked children, one after another.
-    child_region: &'a Region,
     server: Listener,
     /// What the standard streams were open on at the start: a body may have put something else there.
     streams: [Option<(u64, u64)>; 2],
@@ -258,10 +249,14 @@ impl Parent<'_> {
     }
 
     fn fork(&mut self, step: Step, arguments: &mut Option<Box<dyn Arguments>>) -> RunRecord {
-        let region = self.child_region;
-        region.reset(nonce());
-        let pipes = match Pipes::new(&self.streams) {
-            Ok(pipes) => pipes,
+        // One for each child: what an earlier one has left running may still report into its own.
+        let started = || -> nix::Result<_> {
+            let region = Region::anonymous(CHILD_CAPACITY)?;
+            region.reset(nonce());
+            Ok((region, Pipes::new(&self.streams)?))
+        };
+        let (region, pipes) = match started() {
+            Ok(started) => started,
             Err(error) => return lost(step, format!("cannot prepare a fork child: {}", error.desc())),
         };
         let looks = self.looks(step);
@@ -281,11 +276,11 @@ impl Parent<'_> {
                     _ => ChildArguments::Inherited(arguments.take()),
                 };
                 let orders = Orders { exit: self.request.child_exit, looks, inspect: self.request.inspect };
-                child::run(self.case, arguments, StartMethod::Fork, orders, stuck, region)
+                child::run(self.case, arguments, StartMethod::Fork, orders, stuck, &region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
-        self.watch(step, child, region, pipes)
+        self.watch(step, child, &region, pipes)
     }
 
     fn spawn(&mut self) -> RunRecord {

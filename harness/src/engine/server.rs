@@ -133,8 +133,6 @@ struct Server {
     mask: SigSet,
     /// The parent's region. Mapped once: its pages stay warm.
     region: Region,
-    /// That of forked children, of which there is one at a time: what a test leaves running is gone before the next one.
-    child_region: Region,
     listener: Listener,
     affinity: Option<Affinity>,
 }
@@ -158,13 +156,13 @@ impl Server {
         sys::exec::remember_program();
         rehearse();
         let (bell, mask) = sys::signals::listen_to_doorbell()?;
-        let (region, child_region) = (Region::anonymous(PARENT_CAPACITY)?, Region::anonymous(CHILD_CAPACITY)?);
+        let region = Region::anonymous(PARENT_CAPACITY)?;
         // Preloads have run as test code does.
         if let Some(affinity) = &mut affinity {
             affinity.wait();
         }
         let listener = Listener::current();
-        Ok(Server { socket: client.into(), bell, mask, region, child_region, listener, affinity })
+        Ok(Server { socket: client.into(), bell, mask, region, listener, affinity })
     }
 
     fn receive(&self) -> Option<Request> {
@@ -201,7 +199,7 @@ impl Server {
             Ok(Fork::Child) => {
                 self.leave(Pid::from_raw(0));
                 pipes.enter();
-                parent::main(&case, &request, [&self.region, &self.child_region], self.listener, self.affinity)
+                parent::main(&case, &request, &self.region, self.listener, self.affinity)
             }
             Err(error) => return failed(&format!("cannot fork: {}", error.desc())),
         };
@@ -213,7 +211,6 @@ impl Server {
             }
         }
         self.region.trim(1 << 20);
-        self.child_region.trim(1 << 20);
         done
     }
 
@@ -396,9 +393,9 @@ impl ParentPolicy<'_> {
                 _ => {}
             }
         }
-        let region = &self.server.child_region;
-        let pipes = match Pipes::both() {
-            Ok(pipes) => pipes,
+        let prepared = Region::anonymous(CHILD_CAPACITY).and_then(|region| Ok((region, Pipes::both()?)));
+        let (region, pipes) = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => return lost(step, format!("cannot prepare a forkserver child: {}", error.desc())),
         };
         region.reset(nonce());
@@ -415,13 +412,13 @@ impl ParentPolicy<'_> {
                 pipes.enter();
                 let Request { child_exit: exit, looks, inspect, .. } = self.request;
                 let orders = Orders { exit, looks, inspect };
-                child::run_on_thread(self.case, arguments, StartMethod::ForkServer, orders, region)
+                child::run_on_thread(self.case, arguments, StartMethod::ForkServer, orders, &region)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
         self.server.region.inherit(true);
         let patience = Patience::of(&self.request).where_body_takes(body_takes);
-        supervise_child(step, pid, region, pipes, patience, Some(self.server.socket.as_fd()))
+        supervise_child(step, pid, &region, pipes, patience, Some(self.server.socket.as_fd()))
     }
 
     /// Reads what the parent has reported since this was last called.
