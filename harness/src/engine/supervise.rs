@@ -95,7 +95,7 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
     let mut deadline = Deadline::default();
     loop {
         let now = sys::clock::now_ns();
-        let wake = if cut.is_some() { u64::MAX } else { next_look.min(deadline.of(policy)) };
+        let wake = if cut.is_some() { next_look } else { next_look.min(deadline.of(policy)) };
         // Who writes a line at a time is not woken up for and waited for at each: the pipe takes a millisecond's worth.
         let listened = if chatty { [None, None] } else { [stdout.fd(), stderr.fd()] };
         let limit = if chatty { std::mem::replace(&mut pause, PAUSE_NS) } else { u64::MAX };
@@ -114,7 +114,12 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
         if events.ended {
             break;
         }
+        let is_due = sys::clock::now_ns() >= next_look;
+        if is_due {
+            sys::tree::reap_traced_threads(pid);
+        }
         if cut.is_some() {
+            next_look = if is_due { sys::clock::now_ns() + interval } else { next_look };
             continue;
         }
         policy.serve(handle.as_fd(), &mut stdout, &mut stderr);

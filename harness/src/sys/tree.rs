@@ -144,6 +144,15 @@ pub fn reap(pid: Pid) -> Option<Status> {
     }
 }
 
+/// Takes the ends of threads of the child `pid` that this process traces, because they asked for it: before that, the
+/// system does not tell that the child has ended.
+pub fn reap_traced_threads(pid: Pid) {
+    for thread in threads(pid).into_iter().flatten().filter(|thread| *thread != pid.as_raw()) {
+        // Of others this is refused.
+        let _ = waitid(Id::Pid(Pid::from_raw(thread)), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | all_children());
+    }
+}
+
 /// Waits until every child of this process has ended.
 pub fn wait_for_children() {
     while waitid(Id::All, WaitPidFlag::WEXITED | all_children()).is_ok() {}
