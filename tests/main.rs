@@ -19,6 +19,7 @@ mod cases {
     mod fronts;
     mod hostile;
     mod interference;
+    mod matrix;
     mod options;
     mod ordinary;
     mod packaging;

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{Signal, kill, raise};
 use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid};
@@ -12,12 +13,20 @@ use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid};
 /// New processes may come while others are stopped; a few looks find them all.
 const LOOKS: usize = 10;
 
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// Whether what stops now does so by our own wish.
+pub fn is_stopping() -> bool {
+    STOPPING.load(Ordering::SeqCst)
+}
+
 /// Returns when we go on.
 pub fn stop() {
     // As the system does where nobody could continue us.
     if !is_continuable() {
         return;
     }
+    STOPPING.store(true, Ordering::SeqCst);
     let stopped = stop_descendants();
     // To this very thread, which else might run on until another has taken the signal.
     _ = raise(Signal::SIGSTOP);
@@ -25,6 +34,7 @@ pub fn stop() {
     for process in stopped.iter().rev().filter(|process| process.is_itself()) {
         _ = kill(process.pid, Signal::SIGCONT);
     }
+    STOPPING.store(false, Ordering::SeqCst);
 }
 
 /// Whether somebody of our session, such as a shell, has started us in a group of its own.

@@ -126,12 +126,10 @@ impl Team {
     }
 
     fn step(&self, clone: &Path, step: &str) -> Finished {
-        // What the tool is built in is shared with our own build, and so is the profile, for the time that it takes.
-        let is_install = step.contains("cargo install");
-        let step = if is_install { format!("{step} --debug") } else { step.to_owned() };
-        let scratch = tools::scratch();
-        let ours = scratch.parent().expect("it is in the target directory");
-        let target = if is_install { ours.to_owned() } else { scratch.join("documents") };
+        let installing = step.contains("cargo install").then(tools::packages);
+        // For the time that it takes.
+        let step = if installing.is_some() { format!("{step} --debug") } else { step.to_owned() };
+        let target = installing.as_ref().map_or_else(|| tools::scratch().join("documents"), |it| it.0.clone());
         let root = self.home.path().join("cargo");
         let path = std::env::var("PATH").unwrap_or_default();
         let call = Call::shell(clone, &target, &step).env("PATH", format!("{}/bin:{path}", root.display()));

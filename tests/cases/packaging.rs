@@ -48,10 +48,11 @@ fn what_is_packaged_builds_and_tests_without_the_repository() {
     // Where the registry has them one day, they are beside each other now.
     let patch = |package: &str| format!("patch.crates-io.{package}.path='{}'", place(package).display());
     let root = home.path().join("root");
-    let target = tools::scratch().join("packages");
+    let (target, installing) = tools::packages();
     let call = Call::cargo(home.path(), &target).args("install --debug --path").arg(place("cargo-xproc"));
     let call = call.arg("--root").arg(&root).arg("--config").arg(patch("xproc-harness"));
     call.arg("--config").arg(patch("xproc-harness-macros")).finish().assert_code(0);
+    drop(installing);
     // It builds the harness for a package that does not depend on it.
     let fixture = Fixture::own("depending", "packaged");
     let path = std::env::var("PATH").unwrap_or_default();

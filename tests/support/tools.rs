@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::command;
 
@@ -39,6 +39,13 @@ pub fn directory() -> &'static Path {
             .expect("cargo names the executable");
         executable.parent().expect("an executable is in a directory").to_owned()
     })
+}
+
+/// Where copies of our packages are built and installed from. Cargo takes what it has built by a name that the next build
+/// replaces, so there is one at a time: this is held meanwhile.
+pub fn packages() -> (PathBuf, MutexGuard<'static, ()>) {
+    static ONE: Mutex<()> = Mutex::new(());
+    (scratch().join("packages"), ONE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Whether `cargo ARGUMENTS` works here. If not, says on stderr that the test is skipped, and why.

@@ -10,14 +10,15 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use xproc_harness::protocol::{FromBinary, ROLE_VARIABLE, ToBinary};
 
 use crate::binary::Binary;
 use crate::interrupt::pid_of;
+use crate::pause;
 
 /// Names a process in events.
 pub type ProcessId = u64;
@@ -81,8 +82,7 @@ impl Process {
         let tell_exit = tell.clone();
         spawn("reader", move || read(reader, |event| tell(id, event)))?;
         spawn("waiter", move || {
-            // It stays a zombie until it is reaped below, so that its number is still its own.
-            _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+            wait_for_end(pid);
             _ = ended.send(());
             tell_exit(id, ProcessEvent::Exited);
         })?;
@@ -155,6 +155,20 @@ fn read(mut reader: impl BufRead, tell: impl Fn(ProcessEvent)) {
                 let start = String::from_utf8_lossy(&line[..line.len().min(60)]);
                 return tell(ProcessEvent::Garbage(format!("`{}`: {error}", crate::report::text::escape(&start))));
             }
+        }
+    }
+}
+
+/// Returns when the process has ended. It stays a zombie until it is reaped, so that its number is still its own.
+///
+/// A test may have stopped it: it goes on, unless that was by Ctrl-Z.
+fn wait_for_end(pid: Pid) {
+    let news = WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED;
+    while let Ok(WaitStatus::Stopped(..)) = waitid(Id::Pid(pid), news | WaitPidFlag::WNOWAIT) {
+        // Taken, so that it is told once.
+        _ = waitid(Id::Pid(pid), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG);
+        if !pause::is_stopping() {
+            _ = kill(pid, Signal::SIGCONT);
         }
     }
 }

@@ -10,7 +10,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nix::sys::signal::SigSet;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 
@@ -98,10 +99,27 @@ impl Client {
             let watched = Some(watch::spans_for(request.inspect));
             send(&self.socket, &Request { watched, ..request.clone() }, &[])?;
         }
+        while !self.has_answered() {
+            // A test may have stopped the server, which would never go on by itself.
+            if sys::tree::attend(self.pid) {
+                let _ = kill(self.pid, Signal::SIGCONT);
+            }
+        }
         let (reply, _) = receive(&self.socket)?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
         Ok(reply)
     }
 }
+
+impl Client {
+    /// Waits for an answer, or the end of the server, for a while.
+    fn has_answered(&self) -> bool {
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        matches!(poll(&mut fds, PollTimeout::from(LOOK_MS)), Ok(1))
+    }
+}
+
+/// The time between two looks at a server that does not answer.
+const LOOK_MS: u16 = 100;
 
 /// The main function of a server. Ends when the client hangs up.
 pub fn serve(client: OwnedFd, cases: Cases<'_>, affinity: Option<Affinity>) -> ! {

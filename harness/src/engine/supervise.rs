@@ -115,8 +115,9 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
             break;
         }
         let is_due = sys::clock::now_ns() >= next_look;
-        if is_due {
-            sys::tree::reap_traced_threads(pid);
+        // Stopped by somebody else, where it does not run a body that may do so to itself.
+        if is_due && sys::tree::attend(pid) && !policy.runs_body() {
+            let _ = kill(pid, Signal::SIGCONT);
         }
         if cut.is_some() {
             next_look = if is_due { sys::clock::now_ns() + interval } else { next_look };

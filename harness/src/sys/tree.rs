@@ -144,13 +144,27 @@ pub fn reap(pid: Pid) -> Option<Status> {
     }
 }
 
-/// Takes the ends of threads of the child `pid` that this process traces, because they asked for it: before that, the
-/// system does not tell that the child has ended.
-pub fn reap_traced_threads(pid: Pid) {
-    for thread in threads(pid).into_iter().flatten().filter(|thread| *thread != pid.as_raw()) {
-        // Of others this is refused.
-        let _ = waitid(Id::Pid(Pid::from_raw(thread)), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | all_children());
+/// Takes what the system has to tell of the child `pid` before its end, and whether it was stopped since the last time.
+///
+/// A thread that has asked to be traced is traced by this process: it stops at each signal, and while the end of one is
+/// not taken, that of the child is not told. So it is traced no longer.
+pub fn attend(pid: Pid) -> bool {
+    let mut is_stopped = false;
+    for thread in threads(pid).into_iter().flatten().map(Pid::from_raw) {
+        let mut news = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | all_children();
+        // The end of the child itself is for who watches it.
+        news.set(WaitPidFlag::WEXITED, thread != pid);
+        // Of threads that are not traced this is refused.
+        let news = waitid(Id::Pid(thread), news);
+        if let Ok(WaitStatus::Stopped(_, signal) | WaitStatus::PtraceEvent(_, signal, _)) = news {
+            let signal = signal as libc::c_long;
+            // SAFETY: to detach reads and writes no memory of this process; of a thread that is not traced by it, it
+            // is refused.
+            let detached = unsafe { libc::ptrace(libc::PTRACE_DETACH, thread.as_raw(), 0 as libc::c_long, signal) };
+            is_stopped |= detached != 0 && thread == pid;
+        }
     }
+    is_stopped
 }
 
 /// Waits until every child of this process has ended.
