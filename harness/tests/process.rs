@@ -78,6 +78,9 @@ fn main() -> ExitCode {
         _ => {}
     }
     GLOBAL.store(7, Ordering::Relaxed);
+    // A shell may have started us in the background, where it has SIGINT ignored.
+    // SAFETY: The default action runs no code of ours.
+    unsafe { nix::sys::signal::signal(Signal::SIGINT, nix::sys::signal::SigHandler::SigDfl) }.expect("it can be set");
     let mut trials = Vec::new();
     for (name, check) in UNDER_EVERY_METHOD {
         for method in StartMethod::ALL {
