@@ -95,40 +95,47 @@ pub struct Reporter {
 
 impl Reporter {
     pub fn new(options: &Options, doctests: Vec<String>) -> Reporter {
+        let clock = Clock::Since(Instant::now());
+        let human = Human::new(options);
         Reporter {
-            format: options.message_format,
             quiet: options.quiet,
-            human: Human::new(options),
-            files: options.files.clone(),
-            kept: Vec::new(),
-            workspace: options.workspace.clone(),
-            totals: Totals::default(),
-            skipped: Vec::new(),
             doctests,
-            clock: Clock::Since(Instant::now()),
-            told_of_statics: false,
-            is_closed: false,
-            recorder: None,
-            progress: None,
-            accepted: 0,
-            stale: Vec::new(),
             baseline: options.baseline_shown.clone(),
+            ..Reporter::at_the_beginning(
+                options.message_format,
+                human,
+                options.files.clone(),
+                &options.workspace,
+                clock,
+            )
         }
     }
 
     /// Of runs that are over: tells what fails, and the summary.
     pub fn of_merged(run: &Recorded, format: MessageFormat, files: Files) -> Reporter {
+        let clock = Clock::Stopped(Duration::from_millis(run.duration_ms));
+        let human = Human { methods: run.methods.clone(), methods_given: false, repeating: Vec::new() };
         Reporter {
-            format,
             quiet: true,
-            human: Human { methods: run.methods.clone(), methods_given: false, repeating: Vec::new() },
-            files,
-            kept: Vec::new(),
-            workspace: run.workspace.clone(),
             totals: Totals { not_run: run.not_run, ..Totals::default() },
             skipped: run.skipped.clone(),
+            ..Reporter::at_the_beginning(format, human, files, &run.workspace, clock)
+        }
+    }
+
+    /// Nothing has been told yet.
+    fn at_the_beginning(format: MessageFormat, human: Human, files: Files, workspace: &str, clock: Clock) -> Reporter {
+        Reporter {
+            format,
+            quiet: false,
+            human,
+            files,
+            kept: Vec::new(),
+            workspace: workspace.to_owned(),
+            totals: Totals::default(),
+            skipped: Vec::new(),
             doctests: Vec::new(),
-            clock: Clock::Stopped(Duration::from_millis(run.duration_ms)),
+            clock,
             told_of_statics: false,
             is_closed: false,
             recorder: None,

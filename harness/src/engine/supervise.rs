@@ -114,13 +114,16 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
         if events.ended {
             break;
         }
-        let is_due = sys::clock::now_ns() >= next_look;
-        // Stopped by somebody else, where it does not run a body that may do so to itself.
-        if is_due && sys::tree::attend(pid) && !policy.runs_body() {
-            let _ = kill(pid, Signal::SIGCONT);
+        let now = sys::clock::now_ns();
+        let is_due = now >= next_look;
+        if is_due {
+            next_look = now + interval;
+            // Stopped by somebody else, where it does not run a body that may do so to itself.
+            if sys::tree::attend(pid) && !policy.runs_body() {
+                let _ = kill(pid, Signal::SIGCONT);
+            }
         }
         if cut.is_some() {
-            next_look = if is_due { sys::clock::now_ns() + interval } else { next_look };
             continue;
         }
         policy.serve(handle.as_fd(), &mut stdout, &mut stderr);
@@ -129,8 +132,7 @@ pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ende
             cut = Some(Cut::ClientGone);
         } else if now >= deadline.of(policy) {
             cut = Some(Cut::TimedOut(standing::of(pid)));
-        } else if now >= next_look {
-            next_look = now + interval;
+        } else if is_due {
             let finding = if policy.runs_body() { proof.look(pid, now) } else { Finding::Moves };
             // Looked at again: the body may have ended meanwhile.
             if !policy.runs_body() {
