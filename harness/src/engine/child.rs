@@ -9,6 +9,7 @@ use crate::sys;
 use crate::sys::region::Region;
 use crate::{StartMethod, value};
 
+use super::log::Log;
 use super::messages::{Bytes, ChildOrder, ChildRecord, End};
 use super::watch::{self, Inspect};
 use super::{affinity, body};
@@ -39,7 +40,7 @@ pub fn run(
     method: StartMethod,
     Orders { exit, looks, inspect }: Orders,
     stuck: Vec<u32>,
-    region: &Region,
+    log: Log<'_>,
 ) -> ! {
     state::mark_captured();
     let record = match ready(case, arguments) {
@@ -56,7 +57,7 @@ pub fn run(
             stuck: Vec::new(),
         },
     };
-    report(region, ChildRecord { stuck, ..record });
+    report(log, ChildRecord { stuck, ..record });
     match exit {
         ChildExit::Immediate => sys::end::immediately(0),
         ChildExit::Exit => sys::end::with_handlers(0),
@@ -70,11 +71,11 @@ pub fn run_on_thread(
     arguments: Option<Bytes>,
     method: StartMethod,
     orders: Orders,
-    region: &Region,
+    log: Log<'_>,
 ) -> ! {
     thread::scope(|scope| {
         let body = thread::Builder::new().name(case.name.clone()).spawn_scoped(scope, move || {
-            run(case, ChildArguments::Encoded(arguments), method, orders, Vec::new(), region)
+            run(case, ChildArguments::Encoded(arguments), method, orders, Vec::new(), log)
         });
         if body.is_err() {
             // No region is left to report into: the supervisor sees this status.
@@ -90,8 +91,9 @@ pub fn spawned(file: std::os::fd::OwnedFd, cases: Cases<'_>) -> ! {
     let region = Region::from_memory_file(&file);
     drop(file);
     let Ok(region) = region else { sys::end::silently(REGION_FAILED) };
-    let order = region.records().first().and_then(|record| value::from_message::<ChildOrder>(record).ok());
-    region.reset(region.header().nonce.load(std::sync::atomic::Ordering::Acquire));
+    let mut log = Log::take_over(&region);
+    let order = log.read().first().and_then(|record| value::from_message::<ChildOrder>(record).ok());
+    log.rewind();
     let Some(order) = order else { sys::end::silently(REGION_FAILED) };
     let Some(case) = cases.get(order.case).filter(|case| case.name == order.name) else {
         sys::end::silently(REGION_FAILED)
@@ -103,7 +105,7 @@ pub fn spawned(file: std::os::fd::OwnedFd, cases: Cases<'_>) -> ! {
         preload();
     }
     let orders = Orders { exit: order.exit, looks: order.looks, inspect: order.inspect };
-    run_on_thread(&case, order.arguments, StartMethod::Spawn, orders, &region)
+    run_on_thread(&case, order.arguments, StartMethod::Spawn, orders, log)
 }
 
 /// Statuses of a child that could not even begin, beyond those that programs use.
@@ -127,7 +129,7 @@ fn ready(case: &TestCase, arguments: ChildArguments) -> Result<Option<Box<dyn Ar
 }
 
 /// Writes the report; one that is too large is replaced by a short one that says so.
-fn report(region: &Region, record: ChildRecord) {
+fn report(mut log: Log<'_>, record: ChildRecord) {
     let short = |reason: String| ChildRecord {
         end: End::Lost(reason),
         duration_us: record.duration_us,
@@ -140,15 +142,15 @@ fn report(region: &Region, record: ChildRecord) {
         stuck: Vec::new(),
     };
     let written = match value::to_message(&record) {
-        Ok(tokens) => region.append(&tokens),
+        Ok(tokens) => log.append(&tokens),
         Err(_) => false,
     };
     if !written {
-        let limit = region.capacity() >> 20;
+        let limit = log.region().capacity() >> 20;
         let reason = format!("the report of the child, with its returned and observed values, exceeds {limit} MiB");
         if let Ok(tokens) = value::to_message(&short(reason)) {
-            region.append(&tokens);
+            log.append(&tokens);
         }
     }
-    region.finish();
+    log.finish();
 }

@@ -20,6 +20,7 @@ mod goal;
 mod history;
 mod inspect;
 mod judge;
+mod log;
 pub mod messages;
 mod minimise;
 mod parent;

@@ -28,6 +28,7 @@ use super::body;
 use super::by_libtest;
 use super::capture::Capture;
 use super::child::{self, ChildArguments, Orders};
+use super::log::Log;
 use super::messages::{
     Bytes, Captured, ChildOrder, ChildRecord, End, Item, ParentRecord, Request, RunRecord, Session, SetupRecord, Step,
     Waiting,
@@ -51,20 +52,20 @@ pub mod ask {
 pub const CHILD_CAPACITY: usize = 24 << 20;
 
 /// The main function of a parent: the calling thread is parked, another one does the work.
-pub fn main(case: &TestCase, request: &Request, region: &Region, server: Listener, affinity: Option<Affinity>) -> ! {
+pub fn main(case: &TestCase, request: &Request, log: Log<'_>, server: Listener, affinity: Option<Affinity>) -> ! {
     let mut affinity = affinity;
     // The first thread has the mask that a test finds by the process's number.
     if let Some(affinity) = &mut affinity {
         affinity.run();
     }
     // Children report elsewhere: what the parent has seen is out of their reach.
-    region.inherit(false);
+    log.region().inherit(false);
     state::mark_captured();
     thread::scope(|scope| {
         let mut parent = Parent {
             case,
             request: request.clone(),
-            region,
+            log,
             server,
             streams: [stdio::identity(stdio::STDOUT), stdio::identity(stdio::STDERR)],
             boundaries: 0,
@@ -77,7 +78,7 @@ pub fn main(case: &TestCase, request: &Request, region: &Region, server: Listene
         };
         let body = thread::Builder::new().name(case.name.clone()).spawn_scoped(scope, move || {
             parent.work();
-            region.finish();
+            parent.log.finish();
         });
         if body.is_err() {
             sys::end::silently(THREAD_FAILED);
@@ -93,8 +94,8 @@ const THREAD_FAILED: i32 = 253;
 struct Parent<'a> {
     case: &'a TestCase,
     request: Request,
-    /// Not mapped in children.
-    region: &'a Region,
+    /// In memory that is not mapped in children.
+    log: Log<'a>,
     server: Listener,
     /// What the standard streams were open on at the start: a body may have put something else there.
     streams: [Option<(u64, u64)>; 2],
@@ -146,7 +147,7 @@ impl Parent<'_> {
 
     fn steps(&mut self, arguments: &mut Option<Box<dyn Arguments>>) {
         for index in 0..self.request.steps.len() {
-            self.region.header().step.store(self.steps_done + index as u32, Ordering::Release);
+            self.log.region().header().step.store(self.steps_done + index as u32, Ordering::Release);
             self.stay();
             let step = self.request.steps[index];
             let record = match step {
@@ -171,7 +172,7 @@ impl Parent<'_> {
             self.tell(&record);
         }
         self.steps_done += self.request.steps.len() as u32;
-        self.region.header().step.store(self.steps_done, Ordering::Release);
+        self.log.region().header().step.store(self.steps_done, Ordering::Release);
     }
 
     /// In a session: tells what has become of this process, and waits for the next request.
@@ -188,7 +189,7 @@ impl Parent<'_> {
         }));
         self.boundaries += 1;
         self.ask(ask::MORE);
-        let answer = self.region.records().pop().and_then(|record| value::from_message(&record).ok());
+        let answer = self.log.read().pop().and_then(|record| value::from_message(&record).ok());
         match answer {
             Some(ParentRecord::More(request)) => {
                 self.request = request;
@@ -252,13 +253,13 @@ impl Parent<'_> {
         // One for each child: what an earlier one has left running may still report into its own.
         let started = || -> nix::Result<_> {
             let region = Region::anonymous(CHILD_CAPACITY)?;
-            region.reset(nonce());
             Ok((region, Pipes::new(&self.streams)?))
         };
         let (region, pipes) = match started() {
             Ok(started) => started,
             Err(error) => return lost(step, format!("cannot prepare a fork child: {}", error.desc())),
         };
+        let log = Log::begin(&region);
         let looks = self.looks(step);
         sys::end::flush_rust();
         let child = match fork() {
@@ -276,66 +277,73 @@ impl Parent<'_> {
                     _ => ChildArguments::Inherited(arguments.take()),
                 };
                 let orders = Orders { exit: self.request.child_exit, looks, inspect: self.request.inspect };
-                child::run(self.case, arguments, StartMethod::Fork, orders, stuck, &region)
+                child::run(self.case, arguments, StartMethod::Fork, orders, stuck, log)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
-        self.watch(step, child, &region, pipes)
+        self.watch(step, child, log, pipes)
     }
 
     fn spawn(&mut self) -> RunRecord {
         let step = Step::Child(StartMethod::Spawn);
-        let started = || -> Result<_, String> {
-            let describe = |error: nix::Error| format!("cannot prepare a spawn child: {}", error.desc());
-            let (region, file) = Region::in_memory_file(CHILD_CAPACITY).map_err(describe)?;
-            region.reset(nonce());
-            let order = ChildOrder {
-                case: self.request.case,
-                name: self.request.name.clone(),
-                exit: self.request.child_exit,
-                looks: self.request.looks,
-                inspect: self.request.inspect,
-                watched: watch::spans_for(self.request.inspect),
-                cpus: self.affinity.map(|affinity| affinity.own_cpus()).unwrap_or_default(),
-                arguments: self.encoded.clone(),
-            };
-            let order = value::to_message(&order).map_err(|error| error.to_string())?;
-            if !region.append(&order) {
-                return Err(format!("the arguments of the body exceed {} MiB", CHILD_CAPACITY >> 20));
-            }
-            let pipes = Pipes::new(&self.streams).map_err(describe)?;
-            sys::end::flush_rust();
-            let null: OwnedFd;
-            let streams = if by_libtest::is_underneath() {
-                null = File::open("/dev/null").map_err(|error| error.to_string())?.into();
-                by_libtest::streams(&pipes, &null)
-            } else {
-                [None, pipes.write(0), pipes.write(1)]
-            };
-            let pid = sys::exec::again("child", &file, streams)
-                .map_err(|error| format!("cannot execute the test binary: {}", error.desc()))?;
-            Ok((pid, region, pipes))
+        let (region, file) = match Region::in_memory_file(CHILD_CAPACITY) {
+            Ok(made) => made,
+            Err(error) => return lost(step, format!("cannot prepare a spawn child: {}", error.desc())),
         };
-        match started() {
-            Ok((pid, region, pipes)) => self.watch(step, pid, &region, pipes),
+        let mut log = Log::begin(&region);
+        log.hand_over();
+        match self.execute(&mut log, &file) {
+            Ok((pid, pipes)) => self.watch(step, pid, log, pipes),
             Err(reason) => lost(step, reason),
         }
     }
 
-    fn watch(&self, step: Step, pid: Pid, region: &Region, pipes: Pipes) -> RunRecord {
+    /// Starts a spawn child, whose order goes first through what will be the log of its report.
+    fn execute(&mut self, log: &mut Log<'_>, file: &OwnedFd) -> Result<(Pid, Pipes), String> {
+        let order = ChildOrder {
+            case: self.request.case,
+            name: self.request.name.clone(),
+            exit: self.request.child_exit,
+            looks: self.request.looks,
+            inspect: self.request.inspect,
+            watched: watch::spans_for(self.request.inspect),
+            cpus: self.affinity.map(|affinity| affinity.own_cpus()).unwrap_or_default(),
+            arguments: self.encoded.clone(),
+        };
+        let order = value::to_message(&order).map_err(|error| error.to_string())?;
+        if !log.append(&order) {
+            return Err(format!("the arguments of the body exceed {} MiB", CHILD_CAPACITY >> 20));
+        }
+        log.rewind();
+        let pipes = Pipes::new(&self.streams)
+            .map_err(|error| format!("cannot prepare a spawn child: {}", error.desc()))?;
+        sys::end::flush_rust();
+        let null: OwnedFd;
+        let streams = if by_libtest::is_underneath() {
+            null = File::open("/dev/null").map_err(|error| error.to_string())?.into();
+            by_libtest::streams(&pipes, &null)
+        } else {
+            [None, pipes.write(0), pipes.write(1)]
+        };
+        let pid = sys::exec::again("child", file, streams)
+            .map_err(|error| format!("cannot execute the test binary: {}", error.desc()))?;
+        Ok((pid, pipes))
+    }
+
+    fn watch(&self, step: Step, pid: Pid, log: Log<'_>, pipes: Pipes) -> RunRecord {
         let _statuses = ChildStatuses::keep();
-        self.region.header().progress.store(now_ns(), Ordering::Release);
+        self.log.region().header().progress.store(now_ns(), Ordering::Release);
         let mut patience = self.patience();
         if let Some(forked) = patience.forked.filter(|_| step.is_forked()) {
             patience.timeout = forked.min(patience.timeout);
         }
-        supervise_child(step, pid, region, pipes, patience, None)
+        supervise_child(step, pid, log, pipes, patience, None)
     }
 
     /// What a forked child looks at. What siblings share shows in their results; in a first attempt, where the parent
     /// is not looked at either, the state of one of them is enough.
     fn looks(&self, step: Step) -> Looks {
-        let now = (self.region.header().step.load(Ordering::Acquire) - self.steps_done) as usize;
+        let now = (self.log.region().header().step.load(Ordering::Acquire) - self.steps_done) as usize;
         let has_elder = self.request.steps.iter().take(now).any(|earlier| *earlier == step);
         if has_elder && self.request.looks_in_parent == Looks::default() {
             Looks::default()
@@ -351,7 +359,7 @@ impl Parent<'_> {
     /// Runs test code: the fork server keeps the time meanwhile.
     fn in_body<T>(&mut self, function: impl FnOnce() -> T) -> T {
         self.roam();
-        let header = self.region.header();
+        let header = self.log.region().header();
         header.body_since.store(now_ns(), Ordering::Release);
         let result = function();
         header.progress.store(now_ns(), Ordering::Release);
@@ -374,7 +382,7 @@ impl Parent<'_> {
     }
 
     fn ask(&self, what: u32) {
-        let header = self.region.header();
+        let header = self.log.region().header();
         let answers = header.answers.load(Ordering::Acquire);
         header.request.store(what, Ordering::Release);
         self.server.ring();
@@ -383,8 +391,8 @@ impl Parent<'_> {
         }
     }
 
-    fn tell(&self, record: &ParentRecord) {
-        if value::to_message(record).is_ok_and(|tokens| self.region.append(&tokens)) {
+    fn tell(&mut self, record: &ParentRecord) {
+        if value::to_message(record).is_ok_and(|tokens| self.log.append(&tokens)) {
             return;
         }
         let reason = || "the report of the run is too large".to_owned();
@@ -401,7 +409,7 @@ impl Parent<'_> {
             }
         };
         if let Ok(tokens) = value::to_message(&short) {
-            self.region.append(&tokens);
+            self.log.append(&tokens);
         }
     }
 }
@@ -496,13 +504,12 @@ impl Patience {
 pub fn supervise_child(
     step: Step,
     pid: Pid,
-    region: &Region,
+    mut log: Log<'_>,
     pipes: Pipes,
     patience: Patience,
     client: Option<BorrowedFd<'_>>,
 ) -> RunRecord {
     let began = now_ns();
-    let nonce = region.header().nonce.load(Ordering::Acquire);
     let mut policy = ChildPolicy {
         deadline: began.saturating_add(patience.timeout.as_nanos() as u64),
         stall: patience.stall.map_or(u64::MAX, |stall| stall.as_nanos() as u64),
@@ -512,8 +519,7 @@ pub fn supervise_child(
     let [stdout, stderr] = pipes.read();
     let ended = supervise(Watched { pid, stdout, stderr, leads_group: false }, &mut policy);
     let after_ms = (now_ns() - began) / 1_000_000;
-    let complete = region.is_complete(nonce);
-    let reported = complete.then(|| value::from_message(region.records().first()?).ok()).flatten();
+    let reported = log.is_finished().then(|| value::from_message(log.read().first()?).ok()).flatten();
     match ended {
         Ok(ended) => put_together(step, ended, reported, after_ms, pid),
         Err(error) => lost(step, format!("cannot watch the child: {}", error.desc())),
@@ -625,13 +631,3 @@ fn put_back(item: &Item, clean: &Clean) -> bool {
 }
 
 const SLOW_US: u64 = 1_000_000;
-
-/// A number that a child of another run does not know.
-pub fn nonce() -> u64 {
-    use std::hash::{DefaultHasher, Hasher};
-    // Not `RandomState`: its keys are a thread-local of the test's thread, which children inherit.
-    let mut hasher = DefaultHasher::new();
-    hasher.write_u64(now_ns());
-    hasher.write_u32(std::process::id());
-    hasher.finish() | 1
-}

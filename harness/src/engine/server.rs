@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -30,8 +30,9 @@ use super::affinity::Affinity;
 use super::body;
 use super::capture::Capture;
 use super::child::{self, Orders};
+use super::log::Log;
 use super::messages::{Captured, End, ParentRecord, Reply, Request, RunRecord, Session, SetupRecord, Step, Waiting};
-use super::parent::{self, CHILD_CAPACITY, Patience, Pipes, ask, lost, nonce, supervise_child};
+use super::parent::{self, CHILD_CAPACITY, Patience, Pipes, ask, lost, supervise_child};
 use super::supervise::{Cut, Ended, Policy, Watched, supervise};
 use super::watch;
 
@@ -207,7 +208,7 @@ impl Server {
         let Some(case) = cases.get(request.case).filter(|case| case.name == request.name) else {
             return failed("the test is not in this binary");
         };
-        self.region.reset(nonce());
+        let log = Log::begin(&self.region);
         let pipes = match Pipes::both() {
             Ok(pipes) => pipes,
             Err(error) => return failed(&format!("cannot prepare a parent: {}", error.desc())),
@@ -217,11 +218,11 @@ impl Server {
             Ok(Fork::Child) => {
                 self.leave(Pid::from_raw(0));
                 pipes.enter();
-                parent::main(&case, &request, &self.region, self.listener, self.affinity)
+                parent::main(&case, &request, log, self.listener, self.affinity)
             }
             Err(error) => return failed(&format!("cannot fork: {}", error.desc())),
         };
-        let mut done = self.watch(&case, request, pid, pipes);
+        let mut done = self.watch(&case, request, pid, pipes, log);
         if sys::tree::has_children() {
             let strays = sys::tree::kill_all_children(&[]) as u32;
             if let Done::Replied(reply) = &mut done {
@@ -232,20 +233,21 @@ impl Server {
         done
     }
 
-    fn watch(&self, case: &TestCase, request: Request, pid: Pid, pipes: Pipes) -> Done {
+    fn watch(&self, case: &TestCase, request: Request, pid: Pid, pipes: Pipes, log: Log<'_>) -> Done {
         let [stdout, stderr] = pipes.read();
         let mut policy = ParentPolicy {
             server: self,
+            log,
             case,
             steps: request.steps.clone(),
             request,
             parent: pid,
             began: now_ns(),
+            asked: now_ns(),
             finished: None,
             answered: 0,
             segments: Vec::new(),
             records: Vec::new(),
-            read: 0,
             children: Vec::new(),
             told: 0,
             next: None,
@@ -285,6 +287,8 @@ fn close(descriptors: &[BorrowedFd<'_>]) {
 /// What the server does while it watches a parent.
 struct ParentPolicy<'a> {
     server: &'a Server,
+    /// What the parent and this process tell each other.
+    log: Log<'a>,
     case: &'a TestCase,
     /// The last one.
     request: Request,
@@ -292,6 +296,8 @@ struct ParentPolicy<'a> {
     steps: Vec<Step>,
     parent: Pid,
     began: u64,
+    /// When its last request came.
+    asked: u64,
     /// When the parent was first seen to have reported all.
     finished: Option<u64>,
     answered: u32,
@@ -299,8 +305,6 @@ struct ParentPolicy<'a> {
     segments: Vec<(Captured, Captured)>,
     /// What the parent has reported, as far as it was read.
     records: Vec<ParentRecord>,
-    /// Where in its region that ends.
-    read: usize,
     /// Runs of `forkserver` children, in the order of their steps.
     children: Vec<RunRecord>,
     /// How many runs the client has been told of.
@@ -311,14 +315,18 @@ struct ParentPolicy<'a> {
 
 impl Policy for ParentPolicy<'_> {
     fn deadline_ns(&self) -> u64 {
-        let header = self.server.region.header();
+        let (header, now) = (self.server.region.header(), now_ns());
+        // The body may have written to these words: a time that is still to come is none.
+        let said = |word: &AtomicU64| Some(word.load(Ordering::Acquire)).filter(|time| *time <= now).unwrap_or_default();
         let timeout = Duration::from_millis(self.request.timeout_ms);
-        let (since, limit) = match (self.finished, header.body_since.load(Ordering::Acquire)) {
+        let (since, limit) = match (self.finished, said(&header.body_since)) {
             (Some(finished), _) => (finished, ENDING),
-            (None, 0) => (header.progress.load(Ordering::Acquire).max(self.began), timeout + GRACE),
+            (None, 0) => (said(&header.progress).max(self.began), timeout + GRACE),
             (None, since) => (since, timeout),
         };
-        since.saturating_add(limit.as_nanos() as u64)
+        let whole = (timeout + GRACE) * (self.request.steps.len() as u32 + 2);
+        let after = |since: u64, limit: Duration| since.saturating_add(limit.as_nanos() as u64);
+        after(since, limit).min(after(self.asked, whole))
     }
 
     fn runs_body(&self) -> bool {
@@ -336,14 +344,15 @@ impl Policy for ParentPolicy<'_> {
 
     fn serve(&mut self, handle: BorrowedFd<'_>, stdout: &mut Capture, stderr: &mut Capture) {
         let header = self.server.region.header();
-        if self.finished.is_none() && self.server.region.is_complete(header.nonce.load(Ordering::Acquire)) {
+        if self.finished.is_none() && self.log.is_finished() {
             self.finished = Some(now_ns());
         }
         let request = header.request.swap(ask::NOTHING, Ordering::AcqRel);
         match request {
+            // Each step asks for so many at most; more than that is not a parent of ours.
+            _ if self.answered >= 4 * self.steps.len() as u32 + 4 => return,
             ask::BOUNDARY => self.segments.push((stdout.cut(), stderr.cut())),
-            // Each child that is asked for is one of the steps; more than that is not a parent of ours.
-            ask::CHILD if self.answered < 4 * self.steps.len() as u32 + 4 => {
+            ask::CHILD => {
                 let watched = [Some(handle), stdout.fd(), stderr.fd()];
                 let run = self.forkserver_child(&watched.into_iter().flatten().collect::<Vec<_>>());
                 self.children.push(run);
@@ -377,9 +386,10 @@ impl ParentPolicy<'_> {
         match next {
             Some(request) if request.session == Session::Continue => {
                 let more = value::to_message(&ParentRecord::More(request.clone()));
-                if more.is_ok_and(|tokens| self.server.region.append(&tokens)) {
+                if more.is_ok_and(|tokens| self.log.append(&tokens)) {
                     self.steps.extend(&request.steps);
                     self.request = request;
+                    self.asked = now_ns();
                 } else {
                     // The parent finds no request and ends, which is its answer to this one.
                     self.request.session = Session::Single;
@@ -416,7 +426,7 @@ impl ParentPolicy<'_> {
             Ok(prepared) => prepared,
             Err(error) => return lost(step, format!("cannot prepare a forkserver child: {}", error.desc())),
         };
-        region.reset(nonce());
+        let log = Log::begin(&region);
         // What the parent has reported is out of the child's reach.
         self.server.region.inherit(false);
         let pid = match fork() {
@@ -430,26 +440,24 @@ impl ParentPolicy<'_> {
                 pipes.enter();
                 let Request { child_exit: exit, looks, inspect, .. } = self.request;
                 let orders = Orders { exit, looks, inspect };
-                child::run_on_thread(self.case, arguments, StartMethod::ForkServer, orders, &region)
+                child::run_on_thread(self.case, arguments, StartMethod::ForkServer, orders, log)
             }
             Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
         };
         self.server.region.inherit(true);
         let patience = Patience::of(&self.request).where_body_takes(body_takes);
-        supervise_child(step, pid, &region, pipes, patience, Some(self.server.socket.as_fd()))
+        supervise_child(step, pid, log, pipes, patience, Some(self.server.socket.as_fd()))
     }
 
     /// Reads what the parent has reported since this was last called.
     fn read_records(&mut self) {
-        let (records, end) = self.server.region.records_from(self.read);
-        self.records.extend(records.iter().filter_map(|record| value::from_message(record).ok()));
-        self.read = end;
+        self.records.extend(self.log.read().iter().filter_map(|record| value::from_message(record).ok()));
     }
 
     /// What the client does not know yet: what the parent reported, the children that were made for it, and how it
     /// ended, if it has.
     fn told_now(&mut self, ended: Option<Ended>) -> Reply {
-        let complete = self.server.region.is_complete(self.server.region.header().nonce.load(Ordering::Acquire));
+        let complete = self.log.is_finished();
         let reached = self.server.region.header().step.load(Ordering::Acquire);
         if let Some(ended) = &ended {
             self.segments.push((ended.stdout.clone(), ended.stderr.clone()));

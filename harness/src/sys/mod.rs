@@ -18,6 +18,7 @@ pub mod futex;
 pub mod memory;
 pub mod note;
 pub mod pidfd;
+pub mod random;
 pub mod received;
 pub mod region;
 pub mod signals;

@@ -17,9 +17,9 @@ use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonym
 /// Words that both sides look at while the test runs.
 #[repr(C)]
 pub struct Header {
-    /// Agreed on before the child starts; a report counts only if [`Header::complete`] repeats it.
-    pub nonce: AtomicU64,
-    /// The nonce, once the report is whole.
+    /// On its way to a process that is made by exec: what seals its records.
+    pub key: AtomicU64,
+    /// Set once the report is whole.
     pub complete: AtomicU64,
     /// Bytes of the report.
     pub length: AtomicU64,
@@ -101,16 +101,15 @@ impl Region {
         self.length.get() - HEADER
     }
 
-    /// Makes the region ready for a new report: no progress, no length, `nonce` agreed on.
-    pub fn reset(&self, nonce: u64) {
+    /// Makes the region ready for a new report.
+    pub fn reset(&self) {
         let header = self.header();
-        for word in [&header.complete, &header.length, &header.body_since, &header.progress] {
+        for word in [&header.key, &header.complete, &header.length, &header.body_since, &header.progress] {
             word.store(0, Ordering::Relaxed);
         }
         for word in [&header.step, &header.request, &header.answers] {
             word.store(0, Ordering::Relaxed);
         }
-        header.nonce.store(nonce, Ordering::Release);
     }
 
     /// Whether processes forked from now on have this mapping.
@@ -132,55 +131,8 @@ impl Region {
         }
     }
 
-    /// Appends a record: eight bytes of length, then the bytes. `false` where there is no room.
-    pub fn append(&self, record: &[u8]) -> bool {
-        let at = self.header().length.load(Ordering::Acquire) as usize;
-        let end = at.saturating_add(8).saturating_add(record.len());
-        if end > self.capacity() {
-            return false;
-        }
-        self.write(at, &(record.len() as u64).to_le_bytes());
-        self.write(at + 8, record);
-        self.header().length.store(end as u64, Ordering::Release);
-        true
-    }
-
-    /// The records appended so far. Stops at the first that cannot be one.
-    pub fn records(&self) -> Vec<Vec<u8>> {
-        self.records_from(0).0
-    }
-
-    /// Those from the place where an earlier call ended, and where this one ended.
-    pub fn records_from(&self, mut at: usize) -> (Vec<Vec<u8>>, usize) {
-        let end = (self.header().length.load(Ordering::Acquire) as usize).min(self.capacity());
-        let mut records = Vec::new();
-        while at + 8 <= end {
-            let mut length = [0; 8];
-            self.read(at, &mut length);
-            let length = u64::from_le_bytes(length);
-            if length > (end - at - 8) as u64 {
-                break;
-            }
-            let mut record = vec![0; length as usize];
-            self.read(at + 8, &mut record);
-            records.push(record);
-            at += 8 + length as usize;
-        }
-        (records, at)
-    }
-
-    /// Says that the report is whole.
-    pub fn finish(&self) {
-        let header = self.header();
-        header.complete.store(header.nonce.load(Ordering::Relaxed), Ordering::Release);
-    }
-
-    /// Whether the report is whole and repeats `nonce`.
-    pub fn is_complete(&self, nonce: u64) -> bool {
-        self.header().complete.load(Ordering::Acquire) == nonce
-    }
-
-    fn write(&self, at: usize, bytes: &[u8]) {
+    /// Copies bytes into the report. Panics if they go beyond its end.
+    pub fn write(&self, at: usize, bytes: &[u8]) {
         assert!(at + bytes.len() <= self.capacity(), "write beyond the region");
         // SAFETY: the assertion keeps the range within the mapping; `bytes` is our own memory, so they do not overlap.
         unsafe {
@@ -188,7 +140,8 @@ impl Region {
         }
     }
 
-    fn read(&self, at: usize, bytes: &mut [u8]) {
+    /// Copies bytes out of the report. Panics if they go beyond its end.
+    pub fn read(&self, at: usize, bytes: &mut [u8]) {
         assert!(at + bytes.len() <= self.capacity(), "read beyond the region");
         // SAFETY: the assertion keeps the range within the mapping. The other side may write at the same time: then
         // the copy has bytes of both, each of which is a valid u8; they are decoded only after the copy.
