@@ -41,9 +41,14 @@ use json::{Line, Recorded, Run, Skipped, Test};
 use progress::Progress;
 pub use totals::Totals;
 
-/// All that there is to say of one test, without colours: what a test binary prints that nobody listens to.
-pub fn block(report: &TestReport) -> String {
-    plain(&Human::of_one(report).details(report))
+/// All that there is to say of one test, without colours: what a test binary prints that nobody listens to. It may know
+/// its own id.
+pub fn block(mut report: TestReport, binary: Option<&str>) -> String {
+    if let Some((package, kind, binary)) = binary.map(binary::parts) {
+        (report.package, report.kind, report.binary) = (package.to_owned(), kind.to_owned(), binary.to_owned());
+    }
+    let human = Human::of_one(&report);
+    plain(&(human.status_line(&report) + &human.details(&report)))
 }
 
 /// Without colours.

@@ -23,6 +23,7 @@ mod judge;
 pub mod messages;
 mod minimise;
 mod parent;
+mod places;
 mod report;
 mod runner;
 mod search;
