@@ -29,6 +29,7 @@ mod report;
 mod roles;
 mod rules;
 mod run;
+mod stopwatch;
 mod wrapper;
 
 use std::ffi::OsString;

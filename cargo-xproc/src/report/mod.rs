@@ -25,7 +25,7 @@ mod why;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use xproc_harness::{TestReport, Verdict};
 
@@ -35,6 +35,7 @@ use crate::binary::{self, Binary};
 use crate::exit_code::ExitCode;
 use crate::last_run::Recorder;
 use crate::options::Options;
+use crate::stopwatch::Stopwatch;
 use files::Files;
 use human::Human;
 use json::{Line, Recorded, Run, Skipped, Test};
@@ -59,7 +60,7 @@ fn plain(text: &str) -> String {
 /// How long a run takes, or took.
 #[derive(Clone, Copy, Debug)]
 enum Clock {
-    Since(Instant),
+    Since(Stopwatch),
     Stopped(Duration),
 }
 
@@ -100,7 +101,7 @@ pub struct Reporter {
 
 impl Reporter {
     pub fn new(options: &Options, doctests: Vec<String>) -> Reporter {
-        let clock = Clock::Since(Instant::now());
+        let clock = Clock::Since(Stopwatch::start());
         let human = Human::new(options);
         Reporter {
             quiet: options.quiet,

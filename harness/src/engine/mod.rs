@@ -32,6 +32,7 @@ mod server;
 mod servers;
 mod standing;
 mod states;
+mod stopwatch;
 mod supervise;
 mod text;
 mod variables;
