@@ -49,12 +49,7 @@ pub fn block(mut report: TestReport, binary: Option<&str>) -> String {
         (report.package, report.kind, report.binary) = (package.to_owned(), kind.to_owned(), binary.to_owned());
     }
     let human = Human::of_one(&report);
-    plain(&(human.status_line(&report) + &human.details(&report)))
-}
-
-/// Without colours.
-fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
+    text::plain(&(human.status_line(&report) + &human.details(&report)))
 }
 
 /// How long a run takes, or took.
@@ -102,7 +97,11 @@ pub struct Reporter {
 impl Reporter {
     pub fn new(options: &Options, doctests: Vec<String>) -> Reporter {
         let clock = Clock::Since(Stopwatch::start());
-        let human = Human::new(options);
+        let human = Human {
+            methods: options.settings.methods.clone(),
+            methods_given: options.methods_given,
+            repeating: options.repeating.iter().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        };
         Reporter {
             quiet: options.quiet,
             doctests,
