@@ -63,7 +63,8 @@ pub fn parts(id: &str) -> (&str, &str, &str) {
 /// The name of a target's test binary.
 pub fn id(package: &str, kind: &str, name: &str) -> String {
     match kind {
-        "lib" => package.to_owned(),
+        // One that its test binary does not know is left out.
+        "lib" | "" => package.to_owned(),
         "test" => format!("{package}::{name}"),
         _ => format!("{package}::{kind}/{name}"),
     }

@@ -58,7 +58,7 @@ pub fn filterset(text: &str) {
 pub fn run(text: &str) {
     if let Ok(run) = report::json::parse(text) {
         for test in &run.tests {
-            _ = report::block(test);
+            _ = report::block(test.clone(), None);
         }
         report::merge::render_all(&[("a".to_owned(), run.clone()), ("b".to_owned(), run)]);
     }

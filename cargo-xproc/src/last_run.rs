@@ -1,6 +1,6 @@
 //! The last run of this target directory, as its JSON lines: what filters and `cargo xproc accept` ask for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,13 +12,9 @@ use xproc_harness::{Level, Outcome, StartMethod, TestReport, Verdict};
 use crate::baseline::Entry;
 use crate::binary;
 use crate::error::{Error, Result};
-use crate::filter::Seen;
+use crate::filter::{LastRun, Seen};
 use crate::report::json::{self, Line, Recorded};
 use crate::report::tiles::is_odd;
-
-/// Verdicts of the last run.
-#[derive(Clone, Debug, Default)]
-pub struct LastRun(HashMap<String, HashMap<String, Seen>>);
 
 /// The last run, as `cargo xproc accept` needs it.
 #[derive(Debug)]
@@ -28,29 +24,14 @@ pub struct Differences {
     pub stale: Vec<Entry>,
 }
 
-impl LastRun {
-    /// An error where no run is recorded.
-    pub fn load(target_dir: &Path) -> Result<LastRun> {
-        let run = read(target_dir)?.run;
-        let seen = run.tests.iter().map(|report| {
-            let id = binary::id(&report.package, &report.kind, &report.binary);
-            (id, report.name.clone(), seen(report))
-        });
-        Ok(LastRun::of(seen))
-    }
-
-    pub fn of<Id: Into<String>, Name: Into<String>>(seen: impl IntoIterator<Item = (Id, Name, Seen)>) -> LastRun {
-        let mut results: HashMap<String, HashMap<String, Seen>> = HashMap::new();
-        for (id, name, seen) in seen {
-            results.entry(id.into()).or_default().insert(name.into(), seen);
-        }
-        LastRun(results)
-    }
-
-    /// What it said of a test, by the id of its binary and its name.
-    pub fn result(&self, binary_id: &str, test: &str) -> Option<&Seen> {
-        self.0.get(binary_id)?.get(test)
-    }
+/// The last run as filters see it; an error where none is recorded.
+pub fn load(target_dir: &Path) -> Result<LastRun> {
+    let run = read(target_dir)?.run;
+    let seen = run.tests.iter().map(|report| {
+        let id = binary::id(&report.package, &report.kind, &report.binary);
+        (id, report.name.clone(), seen(report))
+    });
+    Ok(LastRun::of(seen))
 }
 
 /// The last run with all that it found.
@@ -158,7 +139,7 @@ mod tests {
         recorder.finish(std::slice::from_ref(&stale)).unwrap();
         let differences = read(directory.path()).unwrap();
         assert_eq!((differences.run.tests.as_slice(), differences.stale), ([report.clone()].as_slice(), vec![stale]));
-        let seen = LastRun::load(directory.path()).unwrap();
+        let seen = load(directory.path()).unwrap();
         assert_eq!(seen.result("seed", &report.name).unwrap().verdict, Verdict::Diverge);
     }
 }

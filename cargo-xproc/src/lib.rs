@@ -29,6 +29,7 @@ mod report;
 mod roles;
 mod rules;
 mod run;
+mod stopwatch;
 mod wrapper;
 
 use std::ffi::OsString;
@@ -41,7 +42,7 @@ use xproc_harness::analysis::ANALYSER;
 pub fn main() -> ExitCode {
     let line: Vec<OsString> = std::env::args_os().collect();
     if let Some(role) = line.first().and_then(|program| Role::of(program)) {
-        return role.play(&line);
+        return play(role, &line);
     }
     // Not for people: a test binary starts it.
     if line.len() == 2 && line[1] == ANALYSER {
@@ -59,6 +60,20 @@ pub fn main() -> ExitCode {
         if !error.is_silent() {
             anstream::eprintln!("error: {error}");
         }
+        error.code.into()
+    })
+}
+
+/// Plays a hidden part with a command line that starts with the program.
+fn play(role: Role, line: &[OsString]) -> ExitCode {
+    let result = match role {
+        Role::Rustc => wrapper::rustc::run(line),
+        Role::HarnessRustc => wrapper::harness::run_rustc(line),
+        Role::Rustdoc => handover::run_rustdoc(line),
+        Role::Runner => handover::run_runner(line),
+    };
+    result.unwrap_or_else(|error| {
+        anstream::eprintln!("error: {error}");
         error.code.into()
     })
 }

@@ -14,8 +14,8 @@ use crate::cargo::Surroundings;
 use crate::cargo_options::CargoOptions;
 use crate::config::{Config, Origin};
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Subject};
-use crate::last_run::LastRun;
+use crate::filter::{Filter, LastRun, Subject};
+use crate::last_run;
 use crate::report::files::{self, Files};
 use crate::rules::Rules;
 use crate::run::partition::Partition;
@@ -76,7 +76,7 @@ pub fn resolve(args: TestArgs, config: Config, surroundings: &Surroundings) -> R
     let mut options = new(args.selection, args.cargo, args.message_format, &config, surroundings)?;
     options.settings =
         Settings { test_threads: options.settings.test_threads, ..settings(&config, &surroundings.crates) };
-    options.files = config.files().of_github(|name| std::env::var_os(name));
+    options.files = files(&config).of_github(|name| std::env::var_os(name));
     options.rules = rules(config, &surroundings.workspace_root)?;
     (options.repeating, options.methods_given) = (repeating, methods_given);
     Ok(options)
@@ -116,6 +116,13 @@ pub fn rules(config: Config, workspace_root: &Path) -> Result<Rules> {
     Ok(Rules { overrides: config.overrides, baseline: Baseline::load(&path, shown)? })
 }
 
+/// The reports that are written.
+fn files(config: &Config) -> Files {
+    let [junit, sarif, html, markdown] =
+        [&config.junit, &config.sarif, &config.html, &config.markdown].map(|set| set.value.clone());
+    Files { junit, sarif, html, markdown, ..Files::default() }
+}
+
 /// What a list of tests depends on.
 pub fn for_list(args: ListArgs, config: &Config, surroundings: &Surroundings) -> Result<Options> {
     new(args.selection, args.cargo, args.message_format, config, surroundings)
@@ -137,7 +144,7 @@ fn new(
         rules: Rules::default(),
         baseline_shown: surroundings.shown(&config.baseline.value),
         libtest: libtest.arguments,
-        last_run: asks_for_last_run.then(|| LastRun::load(&surroundings.target_dir)).transpose()?,
+        last_run: asks_for_last_run.then(|| last_run::load(&surroundings.target_dir)).transpose()?,
         filtersets: selection.filtersets,
         partition: selection.partition,
         message_format,

@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, raise};
 use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid};
@@ -14,10 +16,17 @@ use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid};
 const LOOKS: usize = 10;
 
 static STOPPING: AtomicBool = AtomicBool::new(false);
+/// For how long we were stopped; locked meanwhile.
+static STOPPED: Mutex<Duration> = Mutex::new(Duration::ZERO);
 
 /// Whether what stops now does so by our own wish.
 pub fn is_stopping() -> bool {
     STOPPING.load(Ordering::SeqCst)
+}
+
+/// For how long we were stopped until now.
+pub fn stopped() -> Duration {
+    *STOPPED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns when we go on.
@@ -27,9 +36,14 @@ pub fn stop() {
         return;
     }
     STOPPING.store(true, Ordering::SeqCst);
+    // Whoever goes on before this thread waits for what it has to say.
+    let mut time = STOPPED.lock().unwrap_or_else(PoisonError::into_inner);
+    let since = Instant::now();
     let stopped = stop_descendants();
     // To this very thread, which else might run on until another has taken the signal.
     _ = raise(Signal::SIGSTOP);
+    *time += since.elapsed();
+    drop(time);
     // Tests go on before those who watch them, which would else see them stand still.
     for process in stopped.iter().rev().filter(|process| process.is_itself()) {
         _ = kill(process.pid, Signal::SIGCONT);

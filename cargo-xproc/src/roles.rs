@@ -3,11 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use crate::error::{Error, Result};
-use crate::handover;
-use crate::wrapper;
 
 /// Path of the socket on which the `cargo xproc` that started it all listens.
 pub const HANDOVER: &str = "__XPROC_HANDOVER";
@@ -49,20 +47,6 @@ impl Role {
     pub fn of(program: &OsStr) -> Option<Role> {
         let name = Path::new(program).file_name()?;
         Role::ALL.into_iter().find(|role| name == role.name())
-    }
-
-    /// Plays the part with a command line that starts with the program.
-    pub fn play(self, line: &[OsString]) -> ExitCode {
-        let result = match self {
-            Role::Rustc => wrapper::rustc::run(line),
-            Role::HarnessRustc => wrapper::harness::run_rustc(line),
-            Role::Rustdoc => handover::run_rustdoc(line),
-            Role::Runner => handover::run_runner(line),
-        };
-        result.unwrap_or_else(|error| {
-            anstream::eprintln!("error: {error}");
-            error.code.into()
-        })
     }
 }
 

@@ -1,10 +1,8 @@
 //! What is in force for single tests: overrides of the configuration, and the baseline.
 
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 use xproc_harness::protocol::TestSettings;
 
 use crate::baseline::{Baseline, Entry};
@@ -43,13 +41,11 @@ impl Rules {
     }
 
     /// Writes them to a file, for test binaries that nobody of ours talks to.
-    pub fn save(&self, directory: &Path) -> Result<NamedTempFile> {
+    pub fn save(&self, path: &Path) -> Result<()> {
         let overrides = self.overrides.iter().map(|it| (it.filter.to_string(), it.settings.clone())).collect();
         let written = Written { overrides, baseline: self.baseline.entries().cloned().collect() };
-        let doing = || format!("error writing into `{}`", directory.display());
-        let mut file = tempfile::Builder::new().prefix("rules-").tempfile_in(directory).context(doing)?;
-        file.write_all(&serde_json::to_vec(&written).context(doing)?).context(doing)?;
-        Ok(file)
+        let doing = || format!("error writing `{}`", path.display());
+        std::fs::write(path, serde_json::to_vec(&written).context(doing)?).context(doing)
     }
 
     /// Reads what [`save`](Rules::save) wrote.
@@ -116,8 +112,9 @@ mod tests {
     #[test]
     fn rules_for_binaries_that_nobody_talks_to_are_the_same() {
         let directory = tempfile::tempdir().unwrap();
-        let file = rules().save(directory.path()).unwrap();
-        let read = Rules::load(file.path()).unwrap();
+        let path = directory.path().join("rules");
+        rules().save(&path).unwrap();
+        let read = Rules::load(&path).unwrap();
         let tests = ["a", "b"].map(str::to_owned).to_vec();
         assert_eq!(read.of_binary("p::it", tests.clone()), rules().of_binary("p::it", tests));
         assert_eq!(read.of_binary("p::it", vec!["b".to_owned()])[0].1.timeout_ms, Some(5));

@@ -75,8 +75,13 @@ pub enum Question {
         /// Names of tests.
         tests: Vec<String>,
     },
-    /// How does this report read? It is the JSON of a [`TestReport`](crate::TestReport).
-    Report(String),
+    /// How does this report read?
+    Report {
+        /// The JSON of a [`TestReport`](crate::TestReport).
+        report: String,
+        /// The binary's id, where it is known.
+        binary: Option<String>,
+    },
 }
 
 /// What is answered.

@@ -21,7 +21,7 @@ pub const MARK_VARIABLE: &str = "XPROC";
 pub const SETTINGS_VARIABLE: &str = "__XPROC_SETTINGS";
 
 /// Both sides must speak the same version; it changes with every change of these types.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// What `cargo-xproc` asks of the tests of a binary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,8 +57,10 @@ pub struct Settings {
     pub statics: Statics,
     /// The crates of the workspace; empty where they are not known.
     pub crates: Vec<String>,
-    /// Where these variables are; `None` where the binary has to ask for it.
+    /// Where these variables are; `None` where the binary has to find it out.
     pub watched: Option<Vec<Span>>,
+    /// A directory in which processes of a binary keep that for each other.
+    pub places: Option<PathBuf>,
     /// Tests that run: each name if the list is given, else all that the libtest arguments select.
     pub only: Option<Vec<String>>,
 }
@@ -82,6 +84,7 @@ impl Default for Settings {
             statics: Statics::default(),
             crates: Vec::new(),
             watched: None,
+            places: None,
             only: None,
         }
     }

@@ -109,10 +109,11 @@ fn nextest_runs_every_test_by_start_methods_when_we_call_it() {
     }
 }
 
-/// The block of a report from its first difference to the command that repeats it.
+/// The first block of a report, from the verdict to the command that repeats the test.
 fn block_of(text: &str) -> String {
-    let lines = text.lines().map(str::trim).skip_while(|line| !line.starts_with("result: "));
-    lines.take_while(|line| *line != "repeat").map(|line| format!("{line}\n")).collect()
+    let is_first = |line: &&str| line.starts_with("DIVERGE [") || line.starts_with("PASS [");
+    let lines = text.lines().map(str::trim).skip_while(|line| !is_first(line));
+    lines.take_while(|line| !line.starts_with("---")).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
@@ -122,19 +123,24 @@ fn nextest_gives_the_verdicts_and_the_blocks_that_we_give() {
     }
     let fixture = Fixture::shared("levels");
     let run = fixture.test("--lib --no-fail-fast").args(STEADY).json().assert_code(100);
-    let nextest = fixture.cargo("xproc nextest run --lib --no-fail-fast").args(STEADY).finish().assert_code(100);
+    let nextest = fixture.cargo("xproc nextest run --lib --no-fail-fast --success-output immediate");
+    let nextest = nextest.args(STEADY).finish().assert_code(100);
     for test in &run.tests {
         let how = if ["fail", "diverge"].contains(&test.verdict.as_str()) { "FAIL" } else { "PASS" };
         let end = format!(" levels {}", test.name);
         let found = nextest.stderr.lines().any(|line| line.trim_start().starts_with(how) && line.ends_with(&end));
         assert!(found, "`{}` is no {how}\n{nextest}", test.name);
     }
-    // Statics are compared under `cargo xproc test` alone, see the guide's limits.
-    let ours = fixture.test("--lib --statics none differs_in_its_result").finish().assert_code(100);
-    let ours = block_of(&ours.stderr);
-    assert!(ours.contains("cause: static `levels::GLOBAL`") && ours.contains("proven: "), "{ours}");
     let theirs: String = nextest.stderr.lines().map(|line| format!("{}\n", line.trim())).collect();
-    assert_eq!(document::shows(&theirs, &ours), Ok(()), "{nextest}");
+    for (test, code, parts) in [
+        ("differs_in_its_result", 100, ["cause: static `levels::GLOBAL`", "static `levels::GLOBAL` (warning): "]),
+        ("differs_in_stderr", 0, ["stderr (warning): ", "static `levels::GLOBAL` (warning): "]),
+    ] {
+        let ours = fixture.test("--lib").args(test).finish().assert_code(code);
+        let ours = block_of(&ours.stderr);
+        assert!(parts.iter().all(|part| ours.contains(part)) && ours.ends_with("-- --exact\n\n"), "{ours}");
+        assert_eq!(document::shows(&theirs, &ours), Ok(()), "{nextest}");
+    }
 }
 
 #[test]
@@ -187,7 +193,7 @@ fn two_machines_run_the_shares_of_an_archive_without_the_sources() {
         tests.dedup();
         assert!(!tests.is_empty(), "{finished}");
         if tests.contains(&"FAIL differs_in_its_result".to_owned()) {
-            finished.assert_says(&["cause: static `levels::GLOBAL`"]);
+            finished.assert_says(&["cause: static `levels::GLOBAL`", "static `levels::GLOBAL` (warning): "]);
         }
         ran.extend(tests);
     }

@@ -187,6 +187,8 @@ fn what_the_terminal_stops_stops_its_tests_and_takes_none_of_their_time() {
     let _go = pipes.let_go();
     let run = Run::read(running.finish()).assert_code(0);
     assert_eq!(run.verdict("waits_to_be_let_go"), "pass", "{run}");
+    let took = run.test("waits_to_be_let_go").duration_ms;
+    assert!(took < 7000, "it took {took} ms\n{run}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub struct Test {
     pub kind: String,
     pub name: String,
     pub verdict: String,
+    pub duration_ms: u64,
     pub outcomes: BTreeMap<String, Value>,
     #[serde(default)]
     pub siblings: BTreeMap<String, Vec<Value>>,

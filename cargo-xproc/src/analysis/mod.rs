@@ -79,7 +79,7 @@ fn answer_all(conversation: &Conversation) -> io::Result<()> {
     let mut next = conversation.question()?;
     while let Some((question, descriptors)) = next {
         let read = match question {
-            Question::Report(_) | Question::Rules { .. } => {
+            Question::Report { .. } | Question::Rules { .. } => {
                 conversation.answer(&answer_without_image(question))?;
                 next = conversation.question()?;
                 continue;
@@ -126,7 +126,7 @@ fn answer_to<'i, 'd>(
 ) -> Answer {
     match question {
         Question::Image => Answer::Ready,
-        Question::Report(_) | Question::Rules { .. } => answer_without_image(question),
+        Question::Report { .. } | Question::Rules { .. } => answer_without_image(question),
         Question::Variables(spans) => Answer::Variables(variables::within(image, &spans)),
         Question::Stacks { threads, mappings } => Answer::Stacks(stacks::frames(image, &threads, &mappings)),
         Question::Watched { statics, crates } => Answer::Watched(watched::spans(image, statics, &crates)),
@@ -159,8 +159,8 @@ fn answer_to<'i, 'd>(
 /// What has nothing to do with an executable.
 fn answer_without_image(question: Question) -> Answer {
     match question {
-        Question::Report(json) => match serde_json::from_str(&json) {
-            Ok(report) => Answer::Report(crate::report::block(&report)),
+        Question::Report { report, binary } => match serde_json::from_str(&report) {
+            Ok(report) => Answer::Report(crate::report::block(report, binary.as_deref())),
             Err(error) => Answer::Failed(error.to_string()),
         },
         Question::Rules { path, binary, tests } => {

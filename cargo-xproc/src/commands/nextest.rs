@@ -53,8 +53,14 @@ fn with_settings(
     let mut settings = options::settings(&config, crates);
     let rules = options::rules(config, workspace_root)?;
     // Removed when nextest has ended.
-    let file = if rules.is_empty() { None } else { Some(rules.save(directory)?) };
-    settings.rules = file.as_ref().map(|file| file.path().to_owned());
+    let run = tempfile::Builder::new().prefix("nextest-").tempdir_in(directory);
+    let run = run.context(|| format!("error writing into `{}`", directory.display()))?;
+    if !rules.is_empty() {
+        let path = run.path().join("rules");
+        rules.save(&path)?;
+        settings.rules = Some(path);
+    }
+    settings.places = Some(run.path().to_owned());
     invocation::nextest(arguments, environment, &settings)
 }
 

@@ -17,7 +17,6 @@ use xproc_harness::{ChildExit, Levels, Lint, Settings, StartMethod};
 
 use crate::args::{RunIgnored, SettingArgs};
 use crate::error::Result;
-use crate::report::files::Files;
 
 pub use file::Override;
 pub use layer::Layer;
@@ -116,13 +115,6 @@ impl Config {
         let mut layers = vec![(Origin::CommandLine, Layer::of(args)), (Origin::Environment, environment)];
         layers.extend(file::layers(args.file.config_file.as_deref(), workspace_root, &profile.value)?);
         Ok(decide(profile, layers, workspace_root))
-    }
-
-    /// The reports that are written.
-    pub fn files(&self) -> Files {
-        let [junit, sarif, html, markdown] =
-            [&self.junit, &self.sarif, &self.html, &self.markdown].map(|set| set.value.clone());
-        Files { junit, sarif, html, markdown, ..Files::default() }
     }
 
     /// The levels that go over attributes, and those that go under them.

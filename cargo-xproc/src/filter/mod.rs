@@ -3,15 +3,15 @@
 //! Predicates and operators mean what they mean in nextest (<https://nexte.st/docs/filtersets/reference/>); `verdict()`
 //! and `method()` are ours, and ask for the last run.
 
+mod last_run;
 mod matcher;
 mod parse;
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use xproc_harness::{StartMethod, Verdict};
 
-use crate::last_run::LastRun;
+pub use last_run::{LastRun, Seen};
 use matcher::Matcher;
 
 /// A set of tests.
@@ -99,14 +99,6 @@ impl Set {
         };
         inner || is_it(self)
     }
-}
-
-/// What the last run said of a test, as far as filters ask for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub verdict: Verdict,
-    /// The start methods under which it failed or differed.
-    pub methods: BTreeSet<StartMethod>,
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use xproc_harness::{Difference, Level, Lint, Outcome, RunReport, StartMethod, Te
 
 use crate::binary;
 use crate::duration::seconds;
-use crate::options::Options;
 use crate::report::json::Skipped;
 use crate::report::text::{cut_line, cut_lines, escape, fold, quote, wrap};
-use crate::report::{Totals, advice, differing, why};
+use crate::report::totals::Totals;
+use crate::report::{advice, differing, why};
 
 pub const PASSED: Style = AnsiColor::Green.on_default().bold();
 pub const FAILED: Style = AnsiColor::Red.on_default().bold();
@@ -37,14 +37,6 @@ pub struct Human {
 }
 
 impl Human {
-    pub fn new(options: &Options) -> Human {
-        Human {
-            methods: options.settings.methods.clone(),
-            methods_given: options.methods_given,
-            repeating: options.repeating.iter().map(|argument| argument.to_string_lossy().into_owned()).collect(),
-        }
-    }
-
     /// Of a test whose run is not ours.
     pub fn of_one(report: &TestReport) -> Human {
         let methods = report.outcomes.keys().filter_map(|name| name.parse().ok()).collect();

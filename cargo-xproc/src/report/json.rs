@@ -9,7 +9,7 @@ use xproc_harness::{StartMethod, TestReport};
 
 use crate::error::{Context, Error, Result};
 use crate::exit_code::ExitCode;
-use crate::report::Totals;
+use crate::report::totals::Totals;
 
 /// The version of the format.
 pub const VERSION: u32 = 1;

@@ -8,10 +8,11 @@ use xproc_harness::{Outcome, RunReport, TestReport, Verdict};
 
 use crate::binary;
 use crate::report::culprits::{self, Severity};
+use crate::report::differing;
 use crate::report::human::Human;
 use crate::report::json::Recorded;
+use crate::report::text::plain;
 use crate::report::text::{cut_line, cut_lines, escape};
-use crate::report::{differing, plain};
 
 /// Lines of one stream of one run.
 const OUTPUT_LINES: usize = 1000;

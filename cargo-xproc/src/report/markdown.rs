@@ -10,8 +10,10 @@ use crate::duration::seconds;
 use crate::report::culprits::{self, Group, Severity};
 use crate::report::human::{Human, count};
 use crate::report::json::Recorded;
+use crate::report::text::plain;
 use crate::report::text::{cut_line, escape};
-use crate::report::{Totals, place, plain, tiles};
+use crate::report::totals::Totals;
+use crate::report::{place, tiles};
 
 /// GitHub refuses a summary of more than 1 MiB.
 const MAX_BYTES: usize = 900 << 10;

@@ -25,7 +25,7 @@ mod why;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use xproc_harness::{TestReport, Verdict};
 
@@ -35,26 +35,27 @@ use crate::binary::{self, Binary};
 use crate::exit_code::ExitCode;
 use crate::last_run::Recorder;
 use crate::options::Options;
+use crate::stopwatch::Stopwatch;
 use files::Files;
 use human::Human;
 use json::{Line, Recorded, Run, Skipped, Test};
 use progress::Progress;
 pub use totals::Totals;
 
-/// All that there is to say of one test, without colours: what a test binary prints that nobody listens to.
-pub fn block(report: &TestReport) -> String {
-    plain(&Human::of_one(report).details(report))
-}
-
-/// Without colours.
-fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
+/// All that there is to say of one test, without colours: what a test binary prints that nobody listens to. It may know
+/// its own id.
+pub fn block(mut report: TestReport, binary: Option<&str>) -> String {
+    if let Some((package, kind, binary)) = binary.map(binary::parts) {
+        (report.package, report.kind, report.binary) = (package.to_owned(), kind.to_owned(), binary.to_owned());
+    }
+    let human = Human::of_one(&report);
+    text::plain(&(human.status_line(&report) + &human.details(&report)))
 }
 
 /// How long a run takes, or took.
 #[derive(Clone, Copy, Debug)]
 enum Clock {
-    Since(Instant),
+    Since(Stopwatch),
     Stopped(Duration),
 }
 
@@ -95,8 +96,12 @@ pub struct Reporter {
 
 impl Reporter {
     pub fn new(options: &Options, doctests: Vec<String>) -> Reporter {
-        let clock = Clock::Since(Instant::now());
-        let human = Human::new(options);
+        let clock = Clock::Since(Stopwatch::start());
+        let human = Human {
+            methods: options.settings.methods.clone(),
+            methods_given: options.methods_given,
+            repeating: options.repeating.iter().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+        };
         Reporter {
             quiet: options.quiet,
             doctests,

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use xproc_harness::{TestReport, Verdict};
 
 use crate::report::text::cut_line;
+use crate::stopwatch::Stopwatch;
 
 /// Redrawn so often.
 const TICK: Duration = Duration::from_millis(200);
@@ -23,7 +24,7 @@ pub struct Progress {
 
 #[derive(Default)]
 struct Seen {
-    running: HashMap<(String, String), Instant>,
+    running: HashMap<(String, String), Stopwatch>,
     failed: usize,
     diverged: usize,
 }
@@ -35,7 +36,7 @@ impl Progress {
         let shown = Arc::clone(&seen);
         let tail = move |_: &ProgressState, out: &mut dyn Write| {
             let seen = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            _ = out.write_str(&seen.tail(Instant::now()));
+            _ = out.write_str(&seen.tail());
         };
         let style = ProgressStyle::with_template("     Running [{elapsed_precise}] {pos}/{len}{tail}");
         let style = style.expect("the template is right").with_key("tail", tail);
@@ -45,7 +46,7 @@ impl Progress {
     }
 
     pub fn started(&self, id: String, name: String) {
-        self.seen().running.insert((id, name), Instant::now());
+        self.seen().running.insert((id, name), Stopwatch::start());
     }
 
     pub fn finished(&self, id: String, report: &TestReport) {
@@ -79,15 +80,15 @@ impl Drop for Progress {
 }
 
 impl Seen {
-    fn tail(&self, now: Instant) -> String {
+    fn tail(&self) -> String {
         let mut tail = String::new();
         for (count, what) in [(self.failed, "failed"), (self.diverged, "diverged")] {
             if count > 0 {
                 _ = write!(tail, ", {count} {what}");
             }
         }
-        if let Some(((_, name), since)) = self.running.iter().min_by_key(|(_, since)| **since) {
-            let seconds = now.saturating_duration_since(*since).as_secs();
+        let running = self.running.iter().map(|((_, name), since)| (since.elapsed().as_secs(), name));
+        if let Some((seconds, name)) = running.max_by_key(|(seconds, _)| *seconds) {
             let name = cut_line(name, NAME);
             // Where nothing takes its time, a name would only flicker.
             if seconds > 0 {
@@ -104,13 +105,12 @@ mod tests {
 
     #[test]
     fn what_runs_longest_is_named_once_it_takes_its_time() {
-        let now = Instant::now();
         let mut seen = Seen { failed: 2, ..Seen::default() };
-        assert_eq!(seen.tail(now), ", 2 failed");
-        seen.running.insert(("p".to_owned(), "late".to_owned()), now + Duration::from_secs(4));
-        seen.running.insert(("p".to_owned(), "early".to_owned()), now);
-        assert_eq!(seen.tail(now), ", 2 failed");
+        assert_eq!(seen.tail(), ", 2 failed");
+        seen.running.insert(("p".to_owned(), "late".to_owned()), Stopwatch::start());
+        assert_eq!(seen.tail(), ", 2 failed");
         seen.diverged = 1;
-        assert_eq!(seen.tail(now + Duration::from_secs(7)), ", 2 failed, 1 diverged, longest: early (7 s)");
+        seen.running.insert(("p".to_owned(), "early".to_owned()), Stopwatch::ago(Duration::from_secs(7000)));
+        assert!(seen.tail().starts_with(", 2 failed, 1 diverged, longest: early (70"), "{}", seen.tail());
     }
 }

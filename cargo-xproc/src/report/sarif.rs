@@ -6,11 +6,12 @@ use xproc_harness::{Difference, Level, Lint, TestReport, Verdict};
 use crate::binary;
 use crate::explain::Topic;
 use crate::hash::Hash;
+use crate::report::culprits;
 use crate::report::human::Human;
 use crate::report::json::Recorded;
 use crate::report::place::{self, Place};
+use crate::report::text::plain;
 use crate::report::text::{cut_line, quote};
-use crate::report::{culprits, plain};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// Of a message; what is longer is in the other reports.

@@ -89,6 +89,11 @@ pub fn quote(argument: &str) -> String {
     }
 }
 
+/// Without colours.
+pub fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

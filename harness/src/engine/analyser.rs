@@ -106,15 +106,17 @@ impl Analyser {
     }
 
     /// What a failing test prints where nobody else reads its report.
-    pub fn text(&mut self, report: &TestReport) -> String {
-        let shown = serde_json::to_string(report).map_err(|error| error.to_string());
+    pub fn text(&mut self, mut report: TestReport) -> String {
+        report.package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+        let json = serde_json::to_string(&report).map_err(|error| error.to_string());
         let read = |answer| match answer {
             Answer::Report(text) => Ok(text),
             other => Err(other),
         };
-        let text = shown.and_then(|json| self.ask(&Question::Report(json), &[], read));
+        let question = json.map(|report| Question::Report { report, binary: binary_id() });
+        let text = question.and_then(|question| self.ask(&question, &[], read));
         // Shorter, and without `cargo-xproc`.
-        text.unwrap_or_else(|_| text::block(report))
+        text.unwrap_or_else(|_| text::block(&report))
     }
 
     /// The variable at an address of a process that has this layout.
@@ -143,7 +145,7 @@ impl Analyser {
             None => self.start()?,
         };
         // These have nothing to do with the executable.
-        if !matches!(question, Question::Report(_) | Question::Rules { .. }) {
+        if !matches!(question, Question::Report { .. } | Question::Rules { .. }) {
             connection.show_image()?;
         }
         // Where this fails, the socket is closed, and the next question starts another one.
@@ -202,6 +204,11 @@ fn refused(answer: Answer) -> String {
         Answer::Failed(reason) => reason,
         other => format!("the analyser answered something else: {other:?}").chars().take(200).collect(),
     }
+}
+
+/// The id of this binary, which nextest tells.
+pub fn binary_id() -> Option<String> {
+    std::env::var("NEXTEST_BINARY_ID").ok()
 }
 
 /// The `cargo-xproc` of a binary that it did not start.

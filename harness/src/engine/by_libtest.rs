@@ -7,7 +7,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::{io, panic};
+use std::{io, iter, panic};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
@@ -25,6 +25,7 @@ use super::facets::passed;
 use super::judge::{Alone, Serve, Terms, judge};
 use super::messages::{Bytes, End, Reply, Request, Session};
 use super::parent::Pipes;
+use super::report::has_news;
 use super::server::{self, Client};
 use super::watch::{self, Inspect};
 use super::{body, child};
@@ -81,25 +82,22 @@ fn compare(entry: &'static Entry) {
     let Some((index, case)) = found else { panic!("the test `{name}` is not registered") };
     let mut server = InCleanProcess { name, open: None };
     let settings = Settings { analyser: analyser::installed(), ..Settings::default() };
-    // What only warns is not seen here.
-    if watch::is_denied(&Terms::of(&case, &settings).levels) {
-        watch::ask(&settings);
-    }
+    watch::find(&settings, iter::once(Terms::of(&case, &settings).levels));
     let analyser = Mutex::new(Analyser::new(settings.analyser.clone(), |_| {}));
-    let mut report = judge(index, &case, &settings, &Alone::default(), &mut server, &analyser, &|| ());
+    let report = judge(index, &case, &settings, &Alone::default(), &mut server, &analyser, &|| ());
     server.close();
     let fails = report.fails();
-    if fails {
-        report.package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
-        let mut analyser = analyser.into_inner().unwrap_or_else(PoisonError::into_inner);
-        eprintln!("{}", analyser.text(&report));
-    }
     let should_panic = entry.should_panic();
     let message = match (&should_panic, report.outcomes.get("parent").map(|run| &run.outcome)) {
         (ShouldPanic::No, _) | (_, None) => None,
         (_, Some(crate::Outcome::Panicked { message, .. })) => Some(message.clone()),
         (_, Some(_)) => None,
     };
+    // Of a test that passes, libtest shows it where it is asked to.
+    if has_news(&report) {
+        let mut analyser = analyser.into_inner().unwrap_or_else(PoisonError::into_inner);
+        eprintln!("{}", analyser.text(report));
+    }
     match (&should_panic, fails) {
         (ShouldPanic::No, true) => panic::resume_unwind(Box::new("the start methods were compared, see above")),
         // libtest waits for the panic that the body came to in each process.

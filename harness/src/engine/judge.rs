@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::case::TestCase;
 use crate::protocol::{Accepted, ChildExit, Settings, TestSettings};
@@ -20,6 +20,7 @@ use super::inspect::Subject;
 use super::messages::{End, Reply, Request, RunRecord, Step};
 use super::parent::{Patience, STALL_FACTOR, lost};
 use super::search::{Experiment, Found, search};
+use super::stopwatch::Stopwatch;
 use super::watch::{self, Inspect};
 use super::{evidence, report, variables, verdict};
 
@@ -128,7 +129,7 @@ pub fn judge(
     searching: &dyn Fn(),
 ) -> TestReport {
     let analyser = || shared_analyser.lock().unwrap_or_else(PoisonError::into_inner);
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let terms = Terms::of(case, settings);
     let mut patience = Patience { stall: Some(STALL), ..Patience::of_timeout(terms.timeout) };
     // The parent's state only explains what differs: a first attempt does without it.
@@ -161,10 +162,10 @@ pub fn judge(
         return report::of_test(case, &history, verdict::conclude(&history, case, &terms), began.elapsed());
     }
     patience = less_patience(history.first(), patience);
-    let waits = Instant::now();
+    let waits = Stopwatch::start();
     let _alone = alone.alone();
     // Of the others' time.
-    let began = began + waits.elapsed();
+    let began = began.without(waits.elapsed());
     if had_company {
         // What tests do to each other outside their processes is no difference between start methods.
         let beside_others = std::mem::replace(&mut history.attempts[0], attempt(terms.steps(false), patience));

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::case::TestCase;
 use crate::outcome::{Outcome, RunReport, TestReport, Verdict};
-use crate::value;
+use crate::{Level, value};
 
 use super::history::{Attempt, History, Place};
 use super::messages::{Captured, End, RunRecord, SetupRecord};
@@ -61,6 +61,11 @@ pub fn of_test(case: &TestCase, history: &History, judgement: Judgement, duratio
 pub fn of_ignored(case: &TestCase) -> TestReport {
     let ignore_reason = case.ignore.clone().filter(|reason| !reason.is_empty());
     TestReport { ignore_reason, ..TestReport::new(&case.name, Verdict::Ignored) }
+}
+
+/// Whether there is more to say of a test than that it passes.
+pub fn has_news(report: &TestReport) -> bool {
+    report.verdict != Verdict::Pass || report.differences.iter().any(|difference| difference.level > Level::Allow)
 }
 
 /// `SIGSEGV` for 11.

@@ -20,6 +20,7 @@ use crate::sys;
 
 use super::analyser::{self, Analyser};
 use super::judge::{Alone, Terms, judge};
+use super::places;
 use super::report;
 use super::selection::Selection;
 use super::servers::Servers;
@@ -33,6 +34,10 @@ pub fn standalone(cases: Cases<'_>) -> ! {
     settings.analyser = settings.analyser.filter(|program| program.is_file()).or_else(analyser::installed);
     let selection = Selection::from_args();
     if selection.arguments.list {
+        // Nextest asks every binary for its tests before it starts a process for each of them.
+        if settings.places.is_some() {
+            places::of_this_binary(&settings);
+        }
         selection.list(cases);
         process::exit(0);
     }
@@ -41,10 +46,7 @@ pub fn standalone(cases: Cases<'_>) -> ! {
     if let Some(path) = settings.rules.take() {
         settings.tests = rules(&settings, path, selected().map(|case| case.name).collect());
     }
-    // What only warns is not seen here.
-    if selected().any(|case| watch::is_denied(&Terms::of(&case, &settings).levels)) {
-        watch::ask(&settings);
-    }
+    watch::find(&settings, selected().map(|case| Terms::of(&case, &settings).levels));
     let servers = Arc::new(start_servers(selected().count().min(threads), cases, &[]));
     let cases = keep(cases);
     let chosen: Vec<usize> = (0..cases.len()).filter(|index| selection.selects(&cases[*index])).collect();
@@ -56,13 +58,16 @@ pub fn standalone(cases: Cases<'_>) -> ! {
         stopped: Arc::default(),
         alone: Arc::default(),
     };
+    // Nextest keeps what a test prints that passes, and shows it where it is asked to.
+    let tells_all = run.settings.places.is_some();
     let trials = chosen.into_iter().map(|index| {
         let run = run.clone();
         let case = &cases[index];
         Trial::test(case.name.clone(), move || match run.judge(index, &|| ()) {
-            Some(mut report) if report.fails() => {
-                report.package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
-                Err(Failed::from(run.analyser.lock().unwrap_or_else(PoisonError::into_inner).text(&report)))
+            Some(report) if report.fails() => Err(Failed::from(run.text(report))),
+            Some(report) if tells_all && report::has_news(&report) => {
+                eprintln!("{}", run.text(report));
+                Ok(())
             }
             _ => Ok(()),
         })
@@ -77,7 +82,7 @@ pub fn standalone(cases: Cases<'_>) -> ! {
 
 /// What is in force for single tests of a binary that nextest started. Without it, a result would not be what was asked.
 fn rules(settings: &Settings, path: PathBuf, names: Vec<String>) -> BTreeMap<String, TestSettings> {
-    let binary = std::env::var("NEXTEST_BINARY_ID").or_else(|_| std::env::var("CARGO_PKG_NAME")).unwrap_or_default();
+    let binary = analyser::binary_id().or_else(|| std::env::var("CARGO_PKG_NAME").ok()).unwrap_or_default();
     let mut analyser = Analyser::new(settings.analyser.clone(), |_| {});
     let rules = analyser.rules(path, binary, names).unwrap_or_else(|error| {
         eprintln!("error: what `.config/xproc.toml` and the baseline say of single tests is not known: {error}");
@@ -217,6 +222,11 @@ impl Run {
         );
         let ended = self.stopped.load(Ordering::Acquire) && !self.settings.fail_fast;
         (!ended).then_some(report)
+    }
+
+    /// What a test prints whose report nobody else reads.
+    fn text(&self, report: TestReport) -> String {
+        self.analyser.lock().unwrap_or_else(PoisonError::into_inner).text(report)
     }
 
     fn stop(&self) {

@@ -1,7 +1,7 @@
 //! The search for the cause of a difference: what the parent has changed since it was clean is put back in forked
 //! children, until the least of it is found that makes the difference.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::analysis::{Origin, Storage, Variable};
 use crate::case::TestCase;
@@ -17,6 +17,7 @@ use super::judge::{Serve, Terms};
 use super::messages::{End, Item, Reply, Request, Session, Standing, Step, Waiting};
 use super::minimise::{NotFound, minimise};
 use super::parent::Patience;
+use super::stopwatch::Stopwatch;
 
 /// What was found, and what was not.
 #[derive(Default)]
@@ -242,7 +243,9 @@ struct Laboratory<'a, S> {
     experiment: &'a Experiment<'a>,
     server: &'a mut S,
     waiting: Option<Waiting>,
-    end: Instant,
+    /// Since the search began, and how long it may take.
+    spent: Stopwatch,
+    time: Duration,
     children_left: u32,
     /// Each experiment gets its own.
     fresh_parents: bool,
@@ -279,7 +282,8 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             experiment,
             server,
             waiting: None,
-            end: Instant::now() + time,
+            spent: Stopwatch::start(),
+            time,
             children_left: children,
             fresh_parents: false,
             child_exit: experiment.terms.child_exit,
@@ -428,7 +432,7 @@ impl<'a, S: Serve> Laboratory<'a, S> {
     }
 
     fn is_spent(&self) -> bool {
-        self.children_left == 0 || Instant::now() >= self.end
+        self.children_left == 0 || self.spent.elapsed() >= self.time
     }
 
     fn given_up(&self) -> String {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -34,7 +34,7 @@ use super::log::Log;
 use super::messages::{Captured, End, ParentRecord, Reply, Request, RunRecord, Session, SetupRecord, Step, Waiting};
 use super::parent::{self, CHILD_CAPACITY, Patience, Pipes, ask, lost, supervise_child};
 use super::supervise::{Cut, Ended, Policy, Watched, supervise};
-use super::watch;
+use super::{stopwatch, watch};
 
 /// Bytes that the reports of a parent may have.
 const PARENT_CAPACITY: usize = 96 << 20;
@@ -115,7 +115,10 @@ impl Client {
     /// Waits for an answer, or the end of the server, for a while.
     fn has_answered(&self) -> bool {
         let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-        matches!(poll(&mut fds, PollTimeout::from(LOOK_MS)), Ok(1))
+        let begun = Instant::now();
+        let has_answered = matches!(poll(&mut fds, PollTimeout::from(LOOK_MS)), Ok(1));
+        stopwatch::waited(begun.elapsed(), Duration::from_millis(LOOK_MS.into()));
+        has_answered
     }
 }
 

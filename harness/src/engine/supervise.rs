@@ -15,7 +15,7 @@ use crate::sys::tree::Status;
 use super::capture::Capture;
 use super::deadlock::{self, Finding, Proof};
 use super::messages::{Captured, Standing};
-use super::standing;
+use super::{standing, stopwatch};
 
 /// The process and the streams that are drained.
 pub struct Watched {
@@ -178,9 +178,6 @@ struct Deadline {
     stopped_ns: u64,
 }
 
-/// A watcher that wakes later than this was stopped, or might as well have been.
-const STOPPED_NS: u64 = 1_000_000_000;
-
 impl Deadline {
     fn of(&mut self, policy: &impl Policy) -> u64 {
         let said = policy.deadline_ns();
@@ -192,11 +189,9 @@ impl Deadline {
 
     /// A wait took so long, of at most `limit`. Whether the watcher was stopped meanwhile.
     fn waited(&mut self, took_ns: u64, limit: u64) -> bool {
-        let late = took_ns.saturating_sub(limit);
-        if late >= STOPPED_NS {
-            self.stopped_ns += late;
-        }
-        late >= STOPPED_NS
+        let stopped = stopwatch::stopped_for(Duration::from_nanos(took_ns), Duration::from_nanos(limit));
+        self.stopped_ns += stopped.map_or(0, |time| time.as_nanos() as u64);
+        stopped.is_some()
     }
 }
 

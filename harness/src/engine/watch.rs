@@ -9,12 +9,12 @@ use std::sync::{Once, OnceLock};
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Layout, Span};
-use crate::protocol::{Settings, Statics};
+use crate::protocol::Settings;
 use crate::sys::{fork, memory};
 use crate::{Level, Levels, Lint};
 
-use super::analyser::Analyser;
 use super::digest::{self, Target};
+use super::places;
 
 /// How the variables are looked at when a body has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,22 +55,18 @@ pub fn begin(spans: Vec<Span>) {
     }
 }
 
-/// Starts to watch what the settings say, of a binary that has to ask where that is. Without an answer, nothing is
-/// watched.
-pub fn ask(settings: &Settings) {
+/// Starts to watch what the settings say, in a process that is not told where that is and has tests of these levels.
+pub fn find(settings: &Settings, mut levels: impl Iterator<Item = Levels>) {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        if settings.statics == Statics::None {
-            return;
-        }
-        let crates = if settings.crates.is_empty() { own_crates() } else { settings.crates.clone() };
-        let mut analyser = Analyser::new(settings.analyser.clone(), |_| {});
-        begin(analyser.watched(settings.statics, crates).unwrap_or_default());
-    });
+    // Nextest starts a process for each test. To ask in each is too much for a warning that nobody sees.
+    let asks_for_each = settings.places.is_none() && std::env::var_os("NEXTEST").is_some();
+    if !asks_for_each || levels.any(|levels| is_denied(&levels)) {
+        ONCE.call_once(|| begin(places::of_this_binary(settings)));
+    }
 }
 
 /// Whether a difference of a variable makes a test fail.
-pub fn is_denied(levels: &Levels) -> bool {
+fn is_denied(levels: &Levels) -> bool {
     [Lint::Static, Lint::ThreadLocal].into_iter().any(|lint| levels.get(lint) == Level::Deny)
 }
 
@@ -125,14 +121,6 @@ impl Target for Own {
     fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
         memory::peek(address, bytes)
     }
-}
-
-/// What a binary that knows nothing of its workspace takes for the crates of it: the package's library, and itself.
-fn own_crates() -> Vec<String> {
-    let package = std::env::var("CARGO_PKG_NAME").ok();
-    let program = std::env::current_exe().ok();
-    let target = program.as_ref().and_then(|path| path.file_stem()?.to_str()?.rsplit_once('-')).map(|(name, _)| name);
-    package.as_deref().into_iter().chain(target).map(|name| name.replace('-', "_")).collect()
 }
 
 fn keep() -> Option<Kept> {

@@ -23,7 +23,7 @@ fn each_question_has_its_answer() {
     let analyser = std::thread::spawn(move || answer_all(&Conversation::new(theirs)));
     assert!(matches!(ask(&socket, &Question::Variables(Vec::new()), &[]), Answer::Failed(_)));
     let report = serde_json::to_string(&crate::report::example::diverging()).unwrap();
-    assert!(matches!(ask(&socket, &Question::Report(report), &[]), Answer::Report(_)));
+    assert!(matches!(ask(&socket, &Question::Report { report, binary: None }, &[]), Answer::Report(_)));
     assert!(matches!(ask(&socket, &Question::Image, &[]), Answer::Failed(_)));
     let no_executable = File::open("/dev/null").unwrap();
     assert!(matches!(ask(&socket, &Question::Image, &[&no_executable]), Answer::Failed(_)));

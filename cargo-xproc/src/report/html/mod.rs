@@ -19,9 +19,10 @@ use crate::report::culprits::{self, Group, Severity};
 use crate::report::human::{Human, and, plural};
 use crate::report::json::Recorded;
 use crate::report::markdown::headline;
+use crate::report::place;
 use crate::report::text::{cut_line, escape};
 use crate::report::tiles::{COLUMNS, Tile};
-use crate::report::{Totals, place};
+use crate::report::totals::Totals;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
