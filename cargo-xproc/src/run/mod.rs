@@ -24,6 +24,7 @@ use crate::interrupt::Interrupts;
 use crate::options::Options;
 use crate::report::Reporter;
 use crate::report::list::Listed;
+use crate::report::text::escape;
 use process::{Process, ProcessEvent, ProcessId, describe};
 
 /// Binaries that are kept waiting after they have told their tests.
@@ -327,17 +328,27 @@ impl<'a> Run<'a> {
                 }
                 // Of a process that was before.
                 Ok(Event::Process(id, _)) if id != process.id => {}
-                Ok(Event::Process(_, ProcessEvent::Message(message))) => match *message {
+                Ok(Event::Process(_, ProcessEvent::Message(message, _taken))) => match *message {
                     FromBinary::Started { name } => {
+                        if !remaining.contains(&name) || running.contains_key(&name) {
+                            break Some(format!("started `{}`, which it was not to do", escape(&name)));
+                        }
                         self.reporter.test_started(binary, &name);
                         running.insert(name, Running::new());
                     }
-                    FromBinary::Searching { name } => self.reporter.searching(binary, &name),
-                    FromBinary::Finished { report } => {
-                        running.remove(&report.name);
-                        if remaining.remove(&report.name) {
-                            self.finished(*report, binary);
+                    FromBinary::Searching { name } => {
+                        let searched = running.get_mut(&name).map(|test| std::mem::replace(&mut test.searching, true));
+                        if searched != Some(false) {
+                            break Some(format!("searches for causes of `{}`, which it was not to do", escape(&name)));
                         }
+                        self.reporter.searching(binary, &name);
+                    }
+                    FromBinary::Finished { report } => {
+                        let is_expected = running.remove(&report.name).is_some() && remaining.remove(&report.name);
+                        if !is_expected {
+                            break Some(format!("reported `{}`, which did not run", escape(&report.name)));
+                        }
+                        self.finished(*report, binary);
                     }
                     FromBinary::Done => {
                         self.end(process, END_PATIENCE);
@@ -443,11 +454,13 @@ struct Running {
     since: Instant,
     /// How often the user was told that it takes its time.
     told: u32,
+    /// Its causes are searched.
+    searching: bool,
 }
 
 impl Running {
     fn new() -> Running {
-        Running { since: Instant::now(), told: 0 }
+        Running { since: Instant::now(), told: 0, searching: false }
     }
 
     /// When the user is told next.
@@ -486,7 +499,7 @@ enum Greeting {
 impl Greetings {
     fn add(&mut self, id: ProcessId, event: ProcessEvent) {
         let greeting = match event {
-            ProcessEvent::Message(message) => match *message {
+            ProcessEvent::Message(message, _) => match *message {
                 FromBinary::Hello { protocol: PROTOCOL, tests } => Greeting::Tests(tests),
                 FromBinary::Hello { protocol, .. } => Greeting::Wrong(format!(
                     "speaks version {protocol} of our protocol, and this `cargo xproc` version {PROTOCOL}; \
