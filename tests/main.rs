@@ -13,12 +13,14 @@ mod cases {
     mod configuration;
     mod coverage;
     mod documents;
+    mod faults;
     mod filters;
     mod flags;
     mod flow;
     mod fronts;
     mod hostile;
     mod interference;
+    mod lies;
     mod matrix;
     mod options;
     mod ordinary;

@@ -1,20 +1,24 @@
 //! What cargo's children tell the `cargo xproc` that started cargo, over a Unix socket: the runner hands over a test
 //! binary with its environment, the rustc wrapper asks for the harness, rustdoc says that it was to run doctests.
 //!
-//! The bodies of tests see nothing of it.
+//! The bodies of tests see nothing of it. The socket has no file: nothing is left of it, however this process ends.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::symlink;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::JoinHandle;
 
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::unistd::Uid;
+
 use crate::error::{Context, Error, Result};
-use crate::roles::{self, HANDOVER, RUSTDOC, Role};
+use crate::roles::{self, HANDOVER, RUSTDOC};
 
 /// A test binary as cargo would have run it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub struct Collected {
 
 /// Listens while cargo runs.
 pub struct Listener {
-    directory: tempfile::TempDir,
+    name: String,
     thread: Option<JoinHandle<io::Result<Collected>>>,
 }
 
@@ -45,17 +49,18 @@ pub type BuildHarness = Box<dyn FnMut(Option<&str>) -> Result<PathBuf> + Send>;
 
 impl Listener {
     pub fn start(mut build_harness: BuildHarness) -> Result<Listener> {
-        let directory = socket_directory().context(|| "error creating a directory for a socket".to_owned())?;
-        let path = directory.path().join("socket");
-        let executable = std::env::current_exe().context(|| "error finding our own executable".to_owned())?;
-        let runner = directory.path().join(Role::Runner.name());
-        symlink(executable, &runner).context(|| format!("error creating `{}`", runner.display()))?;
-        let listener =
-            UnixListener::bind(&path).context(|| format!("error listening on the socket `{}`", path.display()))?;
+        let number = |part: u8| RandomState::new().hash_one(part);
+        let name = format!("xproc-{}-{:016x}{:016x}", std::process::id(), number(0), number(1));
+        let listener = SocketAddr::from_abstract_name(&name).and_then(|address| UnixListener::bind_addr(&address));
+        let listener = listener.context(|| "error listening on a socket".to_owned())?;
         let serve = move || {
             let mut collected = Collected::default();
             loop {
                 let (mut stream, _) = listener.accept()?;
+                // Such a socket has no permissions.
+                if !is_ours(&stream) {
+                    continue;
+                }
                 // A client that breaks off has been killed, and cargo says so.
                 let Ok(message) = read_message(&mut stream) else { continue };
                 match Request::from_message(message) {
@@ -76,41 +81,27 @@ impl Listener {
         };
         let thread = std::thread::Builder::new().name("handover".to_owned()).spawn(serve);
         let thread = thread.context(|| "error starting a thread".to_owned())?;
-        Ok(Listener { directory, thread: Some(thread) })
+        Ok(Listener { name, thread: Some(thread) })
     }
 
-    /// The path that the clients need.
-    pub fn path(&self) -> PathBuf {
-        self.directory.path().join("socket")
-    }
-
-    /// Our runner: a path without blanks, since cargo may take it only as words in a string.
-    pub fn runner(&self) -> PathBuf {
-        self.directory.path().join(Role::Runner.name())
+    /// What the clients need.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Everything that came in. Called when cargo has ended.
     pub fn finish(mut self) -> Result<Collected> {
         let doing = || "error reading what cargo handed over".to_owned();
-        let mut stream = UnixStream::connect(self.path()).context(doing)?;
+        let mut stream = connect_to(&self.name).context(doing)?;
         write_message(&mut stream, &Request::Stop.into_message()).context(doing)?;
         let thread = self.thread.take().expect("taken only here");
         thread.join().map_err(|_| Error::fault("the thread that listens to cargo panicked"))?.context(doing)
     }
 }
 
-/// The path of a Unix socket is short, so that the target directory will not do; nor may that of a runner have blanks.
-fn socket_directory() -> io::Result<tempfile::TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("xproc-");
-    match builder.tempdir() {
-        Ok(directory) if is_short_word(directory.path()) => Ok(directory),
-        _ => builder.tempdir_in("/tmp"),
-    }
-}
-
-fn is_short_word(path: &Path) -> bool {
-    path.to_str().is_some_and(|path| path.len() < 90 && !path.contains(char::is_whitespace))
+/// Whether the other side is a process of our own user.
+fn is_ours(stream: &UnixStream) -> bool {
+    getsockopt(stream, PeerCredentials).is_ok_and(|peer| peer.uid() == Uid::effective().as_raw())
 }
 
 /// Asks for the harness: the directory in which its rlib and what it needs are.
@@ -151,11 +142,13 @@ pub fn run_rustdoc(line: &[OsString]) -> Result<ExitCode> {
 }
 
 fn connect() -> Result<UnixStream> {
-    let path = std::env::var_os(HANDOVER)
-        .ok_or_else(|| Error::usage("this program is called by cargo, use `cargo xproc test`"))?;
-    let path = Path::new(&path);
-    UnixStream::connect(path)
-        .context(|| format!("error reaching `cargo xproc` at `{}`; it has ended, run it again", path.display()))
+    let name =
+        std::env::var(HANDOVER).map_err(|_| Error::usage("this program is called by cargo, use `cargo xproc test`"))?;
+    connect_to(&name).context(|| "error reaching `cargo xproc`; it has ended, run it again".to_owned())
+}
+
+fn connect_to(name: &str) -> io::Result<UnixStream> {
+    UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -273,7 +266,7 @@ mod tests {
         }))
         .unwrap();
         let ask = |request: Request| {
-            let mut stream = UnixStream::connect(listener.path()).unwrap();
+            let mut stream = connect_to(listener.name()).unwrap();
             write_message(&mut stream, &request.into_message()).unwrap();
             read_message(&mut stream)
         };

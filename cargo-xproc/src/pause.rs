@@ -93,16 +93,17 @@ fn stop_descendants() -> Vec<Process> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Process {
-    pid: Pid,
-    parent: Pid,
+pub struct Process {
+    pub pid: Pid,
+    pub parent: Pid,
     state: char,
     /// Since the system's own start: two processes of one number differ by it.
     started: u64,
 }
 
 impl Process {
-    fn all() -> Vec<Process> {
+    /// All that there are.
+    pub fn all() -> Vec<Process> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         pids.filter_map(|pid| Process::of(Pid::from_raw(pid))).collect()

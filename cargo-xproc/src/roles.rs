@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::error::{Error, Result};
 
-/// Path of the socket on which the `cargo xproc` that started it all listens.
+/// Name of the socket on which the `cargo xproc` that started it all listens.
 pub const HANDOVER: &str = "__XPROC_HANDOVER";
 /// The user's own RUSTC_WORKSPACE_WRAPPER.
 pub const WORKSPACE_WRAPPER: &str = "__XPROC_WORKSPACE_WRAPPER";
@@ -30,9 +30,7 @@ pub enum Role {
 }
 
 impl Role {
-    const ALL: [Role; 4] = [Role::Rustc, Role::HarnessRustc, Role::Rustdoc, Role::Runner];
-    /// Those whose links are in the wrapper's directory; the runner's is beside the socket.
-    pub const LINKED: [Role; 3] = [Role::Rustc, Role::HarnessRustc, Role::Rustdoc];
+    pub const ALL: [Role; 4] = [Role::Rustc, Role::HarnessRustc, Role::Rustdoc, Role::Runner];
 
     pub const fn name(self) -> &'static str {
         match self {

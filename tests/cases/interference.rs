@@ -1,58 +1,18 @@
 //! What happens to a run from outside while it goes on: a signal, a test binary that is deleted or replaced.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
 use crate::support::Fixture;
 use crate::support::command::Running;
+use crate::support::pipes::Pipes;
 use crate::support::run::Run;
 
-/// Two named pipes: through one a body says that it has begun, by the other it is let go.
-struct Pipes(TempDir);
-
-impl Pipes {
-    fn new() -> Pipes {
-        let directory = tempfile::tempdir().expect("there is a temporary directory");
-        for name in ["begun", "go"] {
-            let path = directory.path().join(name);
-            let status = std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo is there");
-            assert!(status.success());
-        }
-        Pipes(directory)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Returns when a body has begun.
-    fn wait_for_body(&self, running: &mut Running) {
-        // For both directions, so that the pipe stays open from one body to the next.
-        let mut begun = OpenOptions::new().read(true).write(true).open(self.path("begun")).expect("it is there");
-        let mut readable = libc::pollfd { fd: begun.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: The pointer is to one `pollfd` that outlives the call.
-        while unsafe { libc::poll(&raw mut readable, 1, 100) } == 0 {
-            let ended = running.child.try_wait().expect("a child can be waited for");
-            assert!(ended.is_none(), "the run ended before a body began\n{}", running.output());
-        }
-        begun.read_exact(&mut [0]).expect("a pipe can be read");
-    }
-
-    /// Lets all bodies go, of which there are a few.
-    fn let_go(&self) -> File {
-        let mut go = OpenOptions::new().read(true).write(true).open(self.path("go")).expect("it is there");
-        go.write_all(&[b'x'; 64]).expect("a pipe takes some bytes");
-        go
-    }
-}
-
 fn start(fixture: &Fixture, pipes: &Pipes, line: &str) -> Running {
-    fixture.test("--message-format=json --timeout 100s").args(line).env("PIPES", pipes.0.path()).start()
+    fixture.test("--message-format=json --timeout 100s").args(line).env("PIPES", pipes.directory()).start()
 }
 
 /// Cargo has become the subcommand, so that this is its own process.
@@ -79,7 +39,7 @@ fn an_interrupt_ends_the_run_with_130_and_leaves_nothing() {
 
 /// The file that the processes of this run were started from.
 fn binary(pipes: &Pipes) -> PathBuf {
-    let wanted = format!("PIPES={}", pipes.0.path().display());
+    let wanted = format!("PIPES={}", pipes.directory().display());
     let is_ours = |process: &Path| {
         let environment = fs::read(process.join("environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
@@ -100,7 +60,7 @@ fn a_test_binary_that_is_deleted_while_it_runs_is_told() {
     let mut running = start(&fixture, &pipes, "--test-threads 1");
     pipes.wait_for_body(&mut running);
     fs::remove_file(binary(&pipes)).expect("it is ours");
-    let _go = pipes.let_go();
+    pipes.let_go();
     let run = Run::read(running.finish());
     // Forked children need no file; the spawned one does, by whatever way it is started.
     let test = run.test("waits_to_be_let_go");
@@ -120,7 +80,7 @@ fn a_test_binary_that_is_replaced_while_it_runs_costs_nothing() {
     let other = path.with_extension("new");
     fs::copy("/bin/false", &other).expect("there is room");
     fs::rename(&other, &path).expect("it is ours");
-    let _go = pipes.let_go();
+    pipes.let_go();
     let run = Run::read(running.finish());
     let test = run.test("waits_to_be_let_go");
     assert_eq!(test.outcome("parent"), "returned", "{run}");
@@ -141,7 +101,7 @@ fn a_run_that_is_stopped_goes_on_when_it_is_continued() {
     // SAFETY: The status outlives the call. A stopped child is not reaped by it.
     let stopped = unsafe { libc::waitpid(pid, &raw mut status, libc::WUNTRACED) };
     assert!(stopped == pid && libc::WIFSTOPPED(status), "{}", running.output());
-    let _go = pipes.let_go();
+    pipes.let_go();
     signal(&running, libc::SIGCONT);
     let run = Run::read(running.finish()).assert_code(0);
     assert_eq!(run.names(), ["a_plain_test", "waits_to_be_let_go"], "{run}");
@@ -149,7 +109,7 @@ fn a_run_that_is_stopped_goes_on_when_it_is_continued() {
 
 /// The states of all processes of this run.
 fn states(pipes: &Pipes) -> Vec<String> {
-    let wanted = format!("PIPES={}", pipes.0.path().display());
+    let wanted = format!("PIPES={}", pipes.directory().display());
     let is_ours = |process: &Path| {
         let environment = fs::read(process.join("environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
@@ -163,7 +123,7 @@ fn states(pipes: &Pipes) -> Vec<String> {
 fn what_the_terminal_stops_stops_its_tests_and_takes_none_of_their_time() {
     let fixture = Fixture::shared("slow");
     let pipes = Pipes::new();
-    let call = fixture.test("--message-format=json --timeout 6s --test-threads 1").env("PIPES", pipes.0.path());
+    let call = fixture.test("--message-format=json --timeout 6s --test-threads 1").env("PIPES", pipes.directory());
     let mut running = call.in_group_of_its_own().start();
     pipes.wait_for_body(&mut running);
     signal(&running, libc::SIGTSTP);
@@ -184,7 +144,7 @@ fn what_the_terminal_stops_stops_its_tests_and_takes_none_of_their_time() {
     // Longer than the time-out. Nobody is waited for: it is time itself that has to pass.
     std::thread::sleep(Duration::from_secs(7));
     signal(&running, libc::SIGCONT);
-    let _go = pipes.let_go();
+    pipes.let_go();
     let run = Run::read(running.finish()).assert_code(0);
     assert_eq!(run.verdict("waits_to_be_let_go"), "pass", "{run}");
     let took = run.test("waits_to_be_let_go").duration_ms;
@@ -196,8 +156,8 @@ fn a_second_interrupt_ends_it_at_once_with_the_report_so_far() {
     let fixture = Fixture::shared("slow");
     for times in [1, 2] {
         let pipes = Pipes::new();
-        let file = |name: &str| pipes.0.path().join(name);
-        let mut call = fixture.test("--timeout 100s --test-threads 1").env("PIPES", pipes.0.path());
+        let file = |name: &str| pipes.path(name);
+        let mut call = fixture.test("--timeout 100s --test-threads 1").env("PIPES", pipes.directory());
         for name in ["junit", "sarif", "html", "markdown"] {
             call = call.arg(format!("--{name}")).arg(file(name));
         }

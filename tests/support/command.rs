@@ -102,6 +102,13 @@ impl Call {
         self
     }
 
+    /// Does something in the new process before it becomes the program: system calls alone.
+    pub fn first(mut self, act: impl FnMut() -> std::io::Result<()> + Send + Sync + 'static) -> Call {
+        // SAFETY: The closure makes system calls and touches no memory but its own.
+        unsafe { self.command.pre_exec(act) };
+        self
+    }
+
     /// Runs it to its end, and checks that it left no process behind.
     pub fn finish(self) -> Finished {
         self.start().finish()
@@ -143,6 +150,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// The processes of this call that run now: their numbers, and the programs that they were started from.
+    pub fn processes(&self) -> Vec<(i32, PathBuf)> {
+        leftovers::processes(&self.mark)
+    }
+
     /// What it printed, once it has ended.
     pub fn output(&mut self) -> String {
         let mut output = String::new();

@@ -5,6 +5,7 @@ pub mod command;
 pub mod document;
 pub mod fixture;
 pub mod leftovers;
+pub mod pipes;
 pub mod run;
 pub mod table;
 pub mod tools;

@@ -4,11 +4,14 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fs;
 use std::io::{BufReader, IsTerminal, Read, Write};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use cargo_metadata::{Message, TargetKind};
+use tempfile::TempDir;
 use xproc_harness::Settings;
 use xproc_harness::protocol::SETTINGS_VARIABLE;
 
@@ -44,12 +47,13 @@ pub fn build(
     let mut command = Command::new(program());
     command.arg("test").args(options.for_test());
     command.args(["--no-fail-fast", "--message-format", "json-render-diagnostics"]);
-    let runner = listener.runner();
-    for target in surroundings.targets(options) {
-        let runner = format!("{:?}", runner.to_string_lossy());
-        let is_text = surroundings.configuration.runner(&target) == Some(Runner::Text);
-        let runner = if is_text { runner } else { format!("[{runner}]") };
-        command.arg("--config").arg(format!("target.{target:?}.runner = {runner}"));
+    let targets = surroundings.targets(options);
+    let is_text = |target: &String| surroundings.configuration.runner(target) == Some(Runner::Text);
+    let (runner, _owner) = runner(directory, targets.iter().any(is_text))?;
+    for target in targets {
+        let path = format!("{:?}", runner.to_string_lossy());
+        let path = if is_text(&target) { path } else { format!("[{path}]") };
+        command.arg("--config").arg(format!("target.{target:?}.runner = {path}"));
     }
     set(&mut command, &environment);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -79,6 +83,19 @@ pub fn build(
     Ok(Built { binaries, doctests: collected.doctests })
 }
 
+/// Our runner. Where it takes the place of one that is given as text, its path has no blanks: cargo sees words there.
+fn runner(directory: &Directory, as_text: bool) -> Result<(PathBuf, Option<TempDir>)> {
+    let link = directory.link(Role::Runner);
+    if !as_text || !link.to_string_lossy().contains(char::is_whitespace) {
+        return Ok((link, None));
+    }
+    let doing = || "error making a link in `/tmp`".to_owned();
+    let owner = tempfile::Builder::new().prefix("xproc-").tempdir_in("/tmp").context(doing)?;
+    let short = owner.path().join(Role::Runner.name());
+    symlink(fs::read_link(link).context(doing)?, &short).context(doing)?;
+    Ok((short, Some(owner)))
+}
+
 /// `cargo nextest`, with an environment in which it builds our test binaries, if it builds.
 pub fn nextest(arguments: &[OsString], environment: Environment, settings: &Settings) -> Result<i32> {
     let mut command = Command::new(program());
@@ -98,7 +115,7 @@ pub fn wrapper_environment(directory: &Directory, surroundings: &Surroundings, l
     vec![
         ("RUSTC_WORKSPACE_WRAPPER".to_owned(), Some(directory.link(Role::Rustc).into())),
         (roles::WORKSPACE_WRAPPER.to_owned(), surroundings.configuration.rustc_workspace_wrapper()),
-        (roles::HANDOVER.to_owned(), Some(listener.path().into())),
+        (roles::HANDOVER.to_owned(), Some(listener.name().into())),
     ]
 }
 

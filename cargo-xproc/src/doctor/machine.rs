@@ -15,8 +15,34 @@ const DESCRIPTORS: u64 = 256;
 const PROCESSES: u64 = 256;
 
 pub fn checks() -> Vec<Check> {
-    let mut checks = vec![
-        kernel(),
+    let mut checks = vec![kernel()];
+    checks.extend(needed());
+    checks.push(Check::needed(
+        "temporary files",
+        tempfile::tempfile().and_then(|mut file| file.write_all(&[0; 4096])),
+        "The compiler and tests make them. Set `TMPDIR` to a directory that can be written.",
+    ));
+    checks.extend(of_a_child());
+    checks.push(Check::useful(
+        "own memory",
+        own_memory(),
+        "Tests take longer: what children would share is not made ready for them.",
+    ));
+    checks.push(limit(
+        "descriptors",
+        Resource::RLIMIT_NOFILE,
+        DESCRIPTORS,
+        "Use fewer `--test-threads`, or `ulimit -n`.",
+    ));
+    checks.push(limit("processes", Resource::RLIMIT_NPROC, PROCESSES, "Use fewer `--test-threads`, or `ulimit -u`."));
+    let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get());
+    checks.push(Check::ok("cpus", format!("{cpus}: so many tests run side by side")));
+    checks
+}
+
+/// Without one of these no test has a result that means anything.
+pub fn needed() -> [Check; 4] {
+    [
         Check::needed(
             "/proc",
             fs::read("/proc/self/stat").map(drop),
@@ -38,28 +64,7 @@ pub fn checks() -> Vec<Check> {
             probe::subreaper(),
             "What a test leaves running could not be found and ended. prctl(PR_SET_CHILD_SUBREAPER) must be allowed.",
         ),
-        Check::needed(
-            "temporary files",
-            tempfile::tempfile().and_then(|mut file| file.write_all(&[0; 4096])),
-            "Sockets and reports are made there. Set `TMPDIR` to a directory that can be written.",
-        ),
-    ];
-    checks.extend(of_a_child());
-    checks.push(Check::useful(
-        "own memory",
-        own_memory(),
-        "Tests take longer: what children would share is not made ready for them.",
-    ));
-    checks.push(limit(
-        "descriptors",
-        Resource::RLIMIT_NOFILE,
-        DESCRIPTORS,
-        "Use fewer `--test-threads`, or `ulimit -n`.",
-    ));
-    checks.push(limit("processes", Resource::RLIMIT_NPROC, PROCESSES, "Use fewer `--test-threads`, or `ulimit -u`."));
-    let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get());
-    checks.push(Check::ok("cpus", format!("{cpus}: so many tests run side by side")));
-    checks
+    ]
 }
 
 fn kernel() -> Check {

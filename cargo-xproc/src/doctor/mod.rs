@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 
 use crate::cargo;
+use crate::error::{Error, Result};
 use crate::report::human::{FAILED, PASSED, WARNED};
 use crate::report::text::wrap;
 
@@ -64,6 +65,16 @@ impl Check {
 /// Tries everything.
 pub fn examine() -> Vec<Check> {
     machine::checks().into_iter().chain(build::checks()).collect()
+}
+
+/// Whether a run means anything here; the error says what is missing.
+pub fn require() -> Result<()> {
+    match machine::needed().into_iter().find(|check| check.status == Status::Missing) {
+        Some(Check { name, found, lost, .. }) => {
+            Err(Error::fault(format!("tests cannot be run here, {name}: {found}. {lost}")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// For people, with colours.

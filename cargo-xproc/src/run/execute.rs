@@ -10,6 +10,7 @@ use xproc_harness::{Outcome, RunReport, Settings, TestReport, Verdict};
 
 use crate::analysis;
 use crate::binary::Binary;
+use crate::report::text::escape;
 
 use super::greeting::Greetings;
 use super::plan::Planned;
@@ -115,17 +116,26 @@ impl Run<'_> {
                 }
                 // Of a process that was before.
                 Ok(Event::Process(id, _)) if id != process.id => {}
-                Ok(Event::Process(_, ProcessEvent::Message(message))) => match *message {
+                Ok(Event::Process(_, ProcessEvent::Message(message, _taken))) => match *message {
                     FromBinary::Started { name } => {
+                        if !remaining.contains(&name) || running.contains_key(&name) {
+                            break Some(format!("started `{}`, which it was not to do", escape(&name)));
+                        }
                         self.reporter.test_started(binary, &name);
                         running.insert(name, Running::new());
                     }
-                    FromBinary::Searching { name } => self.reporter.searching(binary, &name),
-                    FromBinary::Finished { report } => {
-                        running.remove(&report.name);
-                        if remaining.remove(&report.name) {
-                            self.finished(*report, binary);
+                    FromBinary::Searching { name } => {
+                        if !running.get_mut(&name).is_some_and(Running::begins_search) {
+                            break Some(format!("searches for causes of `{}`, which it was not to do", escape(&name)));
                         }
+                        self.reporter.searching(binary, &name);
+                    }
+                    FromBinary::Finished { report } => {
+                        let is_expected = running.remove(&report.name).is_some() && remaining.remove(&report.name);
+                        if !is_expected {
+                            break Some(format!("reported `{}`, which did not run", escape(&report.name)));
+                        }
+                        self.finished(*report, binary);
                     }
                     FromBinary::Done => {
                         self.end(process, END_PATIENCE);

@@ -60,7 +60,7 @@ enum Greeting {
 impl Greetings {
     fn add(&mut self, id: ProcessId, event: ProcessEvent) {
         let greeting = match event {
-            ProcessEvent::Message(message) => match *message {
+            ProcessEvent::Message(message, _) => match *message {
                 FromBinary::Hello { protocol: PROTOCOL, tests } => Greeting::Tests(tests),
                 FromBinary::Hello { protocol, .. } => Greeting::Wrong(format!(
                     "speaks version {protocol} of our protocol, and this `cargo xproc` version {PROTOCOL}; \

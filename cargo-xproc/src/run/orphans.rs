@@ -1,12 +1,12 @@
 //! Processes that test binaries leave behind when they are killed: they become children of ours, and end here.
 
-use std::fs;
-
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getpgid, getpgrp};
+
+use crate::pause;
 
 /// From now on, orphans come to us. Called after the build, whose daemons are meant to stay.
 pub fn adopt() {
@@ -33,12 +33,7 @@ pub fn kill_all(known: &[Pid]) {
     }
 }
 
+/// Not by `/proc/self/task/*/children`, which some systems do not have, and which may leave out some while others end.
 fn children() -> Vec<Pid> {
-    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    lists
-        .flat_map(|list| {
-            list.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect::<Vec<_>>()
-        })
-        .collect()
+    pause::Process::all().into_iter().filter(|process| process.parent == Pid::this()).map(|child| child.pid).collect()
 }

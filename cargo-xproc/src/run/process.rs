@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -26,8 +26,8 @@ pub type ProcessId = u64;
 /// What a process of a test binary does.
 #[derive(Debug)]
 pub enum ProcessEvent {
-    /// It said something.
-    Message(Box<FromBinary>),
+    /// It said something, and is listened to again when the other part is dropped: what it has to say waits with it.
+    Message(Box<FromBinary>, Taken),
     /// It said something that is not of the protocol.
     Garbage(String),
     /// It has closed its side, as it does when it ends.
@@ -35,6 +35,10 @@ pub enum ProcessEvent {
     /// It has ended; messages may still be on the way.
     Exited,
 }
+
+/// Of a message that was told; dropped by who has taken it.
+#[derive(Debug)]
+pub struct Taken(#[expect(dead_code)] Sender<()>); // it is there to be dropped
 
 /// Kills the process and its group when dropped.
 #[derive(Debug)]
@@ -46,8 +50,10 @@ pub struct Process {
     status: Option<ExitStatus>,
 }
 
-/// A message of this length is not one of ours.
-const MAX_MESSAGE: u64 = 1 << 30;
+/// A message of this length is not one of ours: what the processes of a test tell of it has bounds.
+const MAX_MESSAGE: u64 = 512 << 20;
+/// Nor is one of so many elements, which would take much more memory than its bytes.
+const MAX_ELEMENTS: usize = 32 << 20;
 
 impl Process {
     /// Starts `binary`. Must not be called by two threads at once: the socket's other end is inheritable meanwhile.
@@ -147,8 +153,13 @@ fn read(mut reader: impl BufRead, tell: impl Fn(ProcessEvent)) {
         if !matches!(read, Ok(1..)) {
             return tell(ProcessEvent::Closed);
         }
-        match serde_json::from_slice(&line) {
-            Ok(message) => tell(ProcessEvent::Message(Box::new(message))),
+        match parse(&line) {
+            Ok(message) => {
+                let (taken, wait) = channel();
+                tell(ProcessEvent::Message(Box::new(message), Taken(taken)));
+                // Nothing comes: the other side is dropped.
+                _ = wait.recv();
+            }
             // The process was killed while it wrote.
             Err(_) if line.last() != Some(&b'\n') && (line.len() as u64) < MAX_MESSAGE => {}
             Err(error) => {
@@ -157,6 +168,13 @@ fn read(mut reader: impl BufRead, tell: impl Fn(ProcessEvent)) {
             }
         }
     }
+}
+
+fn parse(line: &[u8]) -> Result<FromBinary, String> {
+    if line.len() as u64 == MAX_MESSAGE || line.iter().filter(|byte| **byte == b',').count() > MAX_ELEMENTS {
+        return Err("it is too long".to_owned());
+    }
+    serde_json::from_slice(line).map_err(|error| error.to_string())
 }
 
 /// Returns when the process has ended. It stays a zombie until it is reaped, so that its number is still its own.

@@ -12,11 +12,18 @@ pub struct Running {
     since: Stopwatch,
     /// How often the user was told that it takes its time.
     told: u32,
+    /// Its causes are searched.
+    searching: bool,
 }
 
 impl Running {
     pub fn new() -> Running {
-        Running { since: Stopwatch::start(), told: 0 }
+        Running { since: Stopwatch::start(), told: 0, searching: false }
+    }
+
+    /// Its causes are searched from now on. Whether they were not before.
+    pub fn begins_search(&mut self) -> bool {
+        !std::mem::replace(&mut self.searching, true)
     }
 
     pub fn elapsed(&self) -> Duration {

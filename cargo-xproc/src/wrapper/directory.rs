@@ -45,7 +45,7 @@ impl Directory {
         mark_as_used(&root, SystemTime::now()).context(doing)?;
         remove_unused(&all);
         let executable = std::env::current_exe().context(|| "error finding our own executable".to_owned())?;
-        for role in Role::LINKED {
+        for role in Role::ALL {
             let link = root.join(role.name());
             if fs::read_link(&link).is_ok_and(|target| target == executable) {
                 continue;
