@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p xproc-bench -- speed` measures the whole table of `docs/src/speed.md`.
 //! `cargo run --release -p xproc-bench -- trivial` runs 1,000 trivial tests by us and by cargo-nextest, in turn.
+//! `cargo run --release -p xproc-bench -- naming` measures what it costs to name a difference in a large test binary.
 //! `cargo run --release -p xproc-bench -- cold-build` builds a tiny crate with and without the harness.
 
 mod cold_build;
@@ -26,6 +27,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const USAGE: &str = "\
 usage: xproc-bench speed [--rounds N] [--docs DIRECTORY]
        xproc-bench trivial [--rounds N] [--tests N]
+       xproc-bench naming [--rounds N]
        xproc-bench cold-build [--rounds N]";
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     let done = match parse(&arguments) {
         Some(Choice { benchmark: "trivial", rounds, tests, .. }) => trivial::run(rounds.unwrap_or(5), tests),
         Some(Choice { benchmark: "speed", rounds, docs, .. }) => speed::run(rounds.unwrap_or(5), docs),
+        Some(Choice { benchmark: "naming", rounds, .. }) => speed::naming(rounds.unwrap_or(5)),
         Some(Choice { benchmark: "cold-build", rounds, .. }) => cold_build::run(rounds.unwrap_or(3)),
         _ => {
             eprintln!("{USAGE}");

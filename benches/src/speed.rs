@@ -56,6 +56,16 @@ it does, ratios less so.
 
 const PLOT: &str = "\n![wall time for each test against the number of tests](speed.svg)\n";
 
+/// The rows of the cost of naming a difference alone.
+pub fn naming(rounds: usize) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let mut table = Table { xproc: release_build()?, scratch: scratch.path().to_owned(), rounds, rows: Vec::new() };
+    let large = Workload::write(&table.scratch, "large", &sources::large(200), &[])?;
+    let size = std::fs::metadata(large.binary()?)?.len() >> 20;
+    println!("{}. Medians of {rounds} rounds in turn, in a binary of {size} MB.", machine::description());
+    table.naming(&large)
+}
+
 struct Row {
     work: String,
     against: &'static str,
@@ -209,8 +219,13 @@ impl Table {
     fn naming(&mut self, large: &Workload) -> Result<()> {
         let ignored = &["--run-ignored", "only"][..];
         let arguments = |filter: &'static str| [ignored, &[filter]].concat();
-        let (one, two) = (arguments("counts_1"), arguments("counts_"));
+        let (one, two) = (arguments("differs_1"), arguments("differs_"));
         let quiet: Vec<&str> = [&one[..], &["--statics", "none"]].concat();
+        let json = [&two[..], &["--message-format", "json"]].concat();
+        let said = large.command(&self.xproc, Xproc, &json).output()?.stdout;
+        if String::from_utf8_lossy(&said).matches(r#""path":"large::IS_FORKED""#).count() != 2 {
+            return Err("two differences should have been named".into());
+        }
         let runs: &[(Runner, &[&str])] = &[(Xproc, &quiet), (Xproc, &one), (Xproc, &two)];
         let costs = large.compare(&self.xproc, runs, self.rounds)?;
         let seconds: Vec<f64> = costs.iter().map(|cost| cost.wall.as_secs_f64()).collect();

@@ -110,7 +110,7 @@ fn of_lint(lint: Lint, report: &TestReport) -> Option<&'static str> {
         Lint::Stderr => "look whether the message tells of inherited state; `-A stderr` silences it",
         Lint::Fd => "open with close-on-exec, close what the child does not need, open files again in the child",
         Lint::Env | Lint::Cwd | Lint::Umask | Lint::Rlimit | Lint::Identity => {
-            "set it before children are started, or in each child"
+            "set it in each child: what a fork server starts has it from the fork server, and not from the parent"
         }
         Lint::Signal => "install handlers in each process that needs them, and reset them in the child",
         Lint::Static | Lint::ThreadLocal => "harmless if it is a cache; else pass it to the child or reset it there",

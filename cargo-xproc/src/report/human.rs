@@ -136,11 +136,10 @@ impl Human {
             _ if who.len() < 2 => lint.summary().to_owned(),
             _ => differs(&who, is_kind),
         };
-        let is_variable = matches!(lint, Lint::Static | Lint::ThreadLocal);
         let (name, place) = match path.as_str() {
             "" => (String::new(), String::new()),
             _ if is_kind => (String::new(), String::new()),
-            path if is_variable => (format!(" `{}`", cut_line(path, 200)), String::new()),
+            path if is_of_state(*lint) => (format!(" `{}`", cut_line(path, 200)), String::new()),
             path => (String::new(), format!(", at {}", cut_line(path, 200))),
         };
         let mut text = format!("  {style}{lint}{style:#}{name}{level}: {what}{place}\n");
@@ -386,6 +385,12 @@ fn without_numbers(text: &str) -> impl Iterator<Item = char> {
             c => Some(c),
         }
     })
+}
+
+/// Whether what differs is a thing with a name, and not a place in a value.
+fn is_of_state(lint: Lint) -> bool {
+    use Lint::{ChildProcess, Cwd, Env, Fd, Identity, Rlimit, Signal, Static, Thread, ThreadLocal};
+    matches!(lint, Static | ThreadLocal | Fd | Env | Cwd | Signal | Rlimit | Identity | Thread | ChildProcess)
 }
 
 fn differs(groups: &[Vec<&str>], is_kind: bool) -> String {

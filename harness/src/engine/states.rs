@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Lint;
 use crate::StartMethod;
-use crate::state::{State, absent};
+use crate::state::{State, absent, is_lost_by_fork};
 use crate::value;
 
 use super::facets::normalise;
@@ -161,6 +161,9 @@ fn explain(attempt: &Attempt, looked: &Looked, places: &[Place], key: &Key) -> O
             "a forked child cannot wait for the children of its parent".to_owned()
         }
         (Lint::Thread | Lint::ChildProcess, ..) => return None,
+        _ if is_lost(key, in_parent.as_deref(), forked, fresh) => {
+            "the parent had it too, but fork hands it on to no child, and the body did not do it again".to_owned()
+        }
         (_, true, true) => format!("inherited from the parent, also through exec: {whose}"),
         (_, true, false) => format!("inherited from the parent: {whose}"),
         (_, false, true) => format!("inherited from the parent through exec: {whose}"),
@@ -170,6 +173,13 @@ fn explain(attempt: &Attempt, looked: &Looked, places: &[Place], key: &Key) -> O
         _ => return None,
     };
     Some(text)
+}
+
+/// Whether parent and fresh child have what a forked child cannot inherit.
+fn is_lost(key: &Key, parent: Option<&str>, forked: Option<Option<&String>>, fresh: Option<&String>) -> bool {
+    let (Some(parent), Some(forked)) = (parent, forked) else { return false };
+    let is_had = fresh.is_some_and(|fresh| fresh == parent) && forked != fresh;
+    is_had && is_lost_by_fork(key.0, &key.1, parent, forked.map(String::as_str))
 }
 
 /// Whether anything is open but the standard streams.

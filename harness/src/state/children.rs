@@ -16,7 +16,7 @@ fn look(seen: &mut Seen) {
         sys::tree::children().into_iter().filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok());
     let names = stats.filter_map(|stat| {
         let (name, state) = stat.split_once('(')?.1.rsplit_once(") ")?;
-        Some(format!("{name}{}", if state.starts_with('Z') { ", ended and not waited for" } else { "" }))
+        Some(format!("{name}{}", if state.starts_with('Z') { " (ended, not waited for)" } else { "" }))
     });
     for (name, count) in counted(names) {
         seen.add(name, count.to_string());

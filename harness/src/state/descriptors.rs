@@ -3,9 +3,11 @@
 use std::fs;
 use std::net::TcpStream;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::sync::Mutex;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::socket::sockopt::{AcceptConn, SockType};
@@ -37,8 +39,10 @@ pub fn mark_captured() {
 fn look(seen: &mut Seen) {
     let captured = CAPTURED.try_lock().map_or([None; 2], |captured| *captured);
     for number in sys::descriptors::open_numbers() {
-        if let Some(value) = sys::descriptors::with(number, |fd| describe(number, fd, &captured)) {
-            seen.add(number.to_string(), value);
+        match sys::descriptors::with(number, |fd| describe(number, fd, &captured)) {
+            Ok(value) => seen.add(number.to_string(), value),
+            Err(Unseen::Closed) => {}
+            Err(Unseen::NoNames) => return seen.unreadable(),
         }
     }
 }
@@ -54,12 +58,25 @@ fn restore(name: &str, clean: Option<&str>) -> bool {
 
 const NULL: &str = "/dev/null";
 
-/// `None` where another thread has closed it meanwhile.
-fn describe(number: RawFd, fd: BorrowedFd<'_>, captured: &[Option<(u64, u64)>; 2]) -> Option<String> {
-    let stat = fstat(fd).ok()?;
-    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).ok()?);
-    let close_on_exec = fcntl(fd, FcntlArg::F_GETFD).ok()? & libc::FD_CLOEXEC != 0;
-    let mut parts = vec![target(number, fd, &stat, captured)];
+/// Why nothing is said of a descriptor.
+enum Unseen {
+    /// Another thread has closed it meanwhile.
+    Closed,
+    /// There is no `/proc`, as after `chroot`.
+    NoNames,
+}
+
+impl From<Errno> for Unseen {
+    fn from(_: Errno) -> Unseen {
+        Unseen::Closed
+    }
+}
+
+fn describe(number: RawFd, fd: BorrowedFd<'_>, captured: &[Option<(u64, u64)>; 2]) -> Result<String, Unseen> {
+    let stat = fstat(fd)?;
+    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    let close_on_exec = fcntl(fd, FcntlArg::F_GETFD)? & libc::FD_CLOEXEC != 0;
+    let mut parts = vec![target(number, fd, &stat, captured).ok_or(Unseen::NoNames)?];
     let access = match flags & OFlag::O_ACCMODE {
         _ if flags.contains(OFlag::O_PATH) => Some("path only"),
         _ if kind(&stat) == SFlag::S_IFSOCK => None,
@@ -74,22 +91,22 @@ fn describe(number: RawFd, fd: BorrowedFd<'_>, captured: &[Option<(u64, u64)>; 2
         parts.extend(lseek(fd, 0, Whence::SeekCur).ok().map(|offset| format!("at {offset}")));
         parts.extend(locks(number));
     }
-    Some(parts.join(", "))
+    Ok(parts.join(", "))
 }
 
 const FLAGS: &[(OFlag, &str)] =
     &[(OFlag::O_APPEND, "append"), (OFlag::O_NONBLOCK, "non-blocking"), (OFlag::O_DIRECT, "direct")];
 
-fn target(number: RawFd, fd: BorrowedFd<'_>, stat: &FileStat, captured: &[Option<(u64, u64)>; 2]) -> String {
+/// `None` where its name cannot be read.
+fn target(number: RawFd, fd: BorrowedFd<'_>, stat: &FileStat, captured: &[Option<(u64, u64)>; 2]) -> Option<String> {
     let identity = Some(sys::stdio::device_and_inode(stat));
-    match kind(stat) {
+    Some(match kind(stat) {
         SFlag::S_IFIFO if identity == captured[0] => "captured stdout".to_owned(),
         SFlag::S_IFIFO if identity == captured[1] => "captured stderr".to_owned(),
         SFlag::S_IFSOCK => socket(fd),
         SFlag::S_IFCHR if stat.st_rdev == libc::makedev(1, 3) => NULL.to_owned(),
-        _ => fs::read_link(format!("/proc/self/fd/{number}"))
-            .map_or_else(|_| "unknown".to_owned(), |path| name(&path.to_string_lossy())),
-    }
+        _ => name(&fs::read_link(format!("/proc/self/fd/{number}")).ok()?.to_string_lossy()),
+    })
 }
 
 /// From the system's words: `pipe:[123]`, `anon_inode:[eventpoll]`, `/memfd:name (deleted)`, a path.
@@ -106,38 +123,55 @@ fn name(link: &str) -> String {
 
 /// With its addresses, as far as std can name them.
 fn socket(fd: BorrowedFd<'_>) -> String {
-    let protocol = match getsockopt(&fd, SockType) {
-        Ok(Type::Stream) => "stream",
-        Ok(Type::Datagram) => "datagram",
-        _ => "other",
-    };
-    let listens = getsockopt(&fd, AcceptConn).unwrap_or(false);
-    let copy = || fd.try_clone_to_owned();
-    let internet = copy().map(TcpStream::from).ok().and_then(|socket| {
-        let local = socket.local_addr().ok()?;
-        Some((local.to_string(), socket.peer_addr().ok().map(|peer| peer.to_string())))
-    });
-    let unix = || {
-        let socket = copy().map(UnixStream::from).ok()?;
-        let path = |address: std::io::Result<std::os::unix::net::SocketAddr>| {
-            address.ok()?.as_pathname().map(|path| path.to_string_lossy().into_owned())
+    let kind = getsockopt(&fd, SockType).ok();
+    let (name, addresses) = if let Some(addresses) = internet(fd) {
+        let name = match kind {
+            Some(Type::Stream) => "TCP socket",
+            Some(Type::Datagram) => "UDP socket",
+            _ => "internet socket",
         };
-        let local = socket.local_addr();
-        local.is_ok().then(|| (path(local).unwrap_or_default(), path(socket.peer_addr())))
+        (name, addresses)
+    } else if let Some(addresses) = unix(fd) {
+        (if kind == Some(Type::Datagram) { "unix datagram socket" } else { "unix socket" }, addresses)
+    } else {
+        ("socket", Addresses::default())
     };
-    let (family, addresses) = match internet {
-        Some(addresses) => ("internet", Some(addresses)),
-        None => ("unix", unix()),
-    };
-    let Some((local, peer)) = addresses else { return format!("{protocol} socket") };
-    let mut text = format!("{family} {protocol} socket {local}").trim_end().to_owned();
-    if let Some(peer) = peer {
+    let mut text = name.to_owned();
+    if let Some(local) = addresses.local {
+        text.push_str(&format!(" {local}"));
+    }
+    if let Some(peer) = addresses.peer {
         text.push_str(&format!(" to {peer}"));
     }
-    if listens {
+    if getsockopt(&fd, AcceptConn).unwrap_or(false) {
         text.push_str(", listening");
     }
     text
+}
+
+#[derive(Default)]
+struct Addresses {
+    local: Option<String>,
+    peer: Option<String>,
+}
+
+/// What std says of a socket is the same for each protocol.
+fn internet(fd: BorrowedFd<'_>) -> Option<Addresses> {
+    let socket = TcpStream::from(fd.try_clone_to_owned().ok()?);
+    let local = socket.local_addr().ok()?;
+    Some(Addresses { local: Some(local.to_string()), peer: socket.peer_addr().ok().map(|peer| peer.to_string()) })
+}
+
+fn unix(fd: BorrowedFd<'_>) -> Option<Addresses> {
+    let socket = UnixStream::from(fd.try_clone_to_owned().ok()?);
+    let local = socket.local_addr().ok()?;
+    Some(Addresses { local: unix_name(&local), peer: socket.peer_addr().ok().and_then(|peer| unix_name(&peer)) })
+}
+
+/// A path, or an abstract name as other tools write it.
+fn unix_name(address: &SocketAddr) -> Option<String> {
+    let path = address.as_pathname().map(|path| path.to_string_lossy().into_owned());
+    path.or_else(|| address.as_abstract_name().map(|name| format!("@{}", name.escape_ascii())))
 }
 
 /// What is held through this descriptor: `fdinfo` has a line for each.
@@ -148,7 +182,14 @@ fn locks(number: RawFd) -> Vec<String> {
         .filter_map(|line| {
             let mut words = line.split_whitespace().skip(1);
             let (kind, _, mode) = (words.next()?, words.next()?, words.next()?);
-            Some(format!("{} {} lock", if mode == "WRITE" { "exclusive" } else { "shared" }, kind.to_lowercase()))
+            let means = match kind {
+                "FLOCK" => "flock",
+                "POSIX" => "fcntl",
+                // Of the open file, whichever process has it.
+                "OFDLCK" => "fcntl, of the open file",
+                other => other,
+            };
+            Some(format!("{} lock by {means}", if mode == "WRITE" { "exclusive" } else { "shared" }))
         })
         .collect()
 }

@@ -6,6 +6,7 @@
 //! process as it found it leaves the same state in children of every start method.
 
 mod arithmetic;
+mod capabilities;
 mod children;
 mod descriptors;
 mod directories;
@@ -133,7 +134,20 @@ pub fn absent(lint: Lint, name: &str) -> &'static str {
         Lint::Fd => "not open",
         Lint::Env => "not set",
         Lint::Signal if name.starts_with("SIG") => "default",
+        Lint::Identity if name == "locale" => "C",
         _ => "none",
+    }
+}
+
+/// Whether a forked child is without what its `parent` has since fork hands it on to nobody: a pending signal, a timer,
+/// a record lock.
+pub fn is_lost_by_fork(lint: Lint, name: &str, parent: &str, child: Option<&str>) -> bool {
+    match lint {
+        Lint::Signal => name != signals::MASK && !name.starts_with("SIG"),
+        Lint::Rlimit => name == memory_locks::NAME,
+        Lint::Identity => [identity::GROUP, identity::DEATH].contains(&name),
+        Lint::Fd => child.and_then(|child| parent.strip_prefix(child)).is_some_and(|more| more.contains(" lock by ")),
+        _ => false,
     }
 }
 
@@ -159,6 +173,7 @@ const KINDS: &[Kind] = &[
     limits::KIND,
     memory_locks::KIND,
     identity::KIND,
+    capabilities::KIND,
     scheduling::KIND,
     arithmetic::KIND,
     locale::KIND,

@@ -11,7 +11,7 @@ use super::{Kind, Seen};
 
 pub const KIND: Kind = Kind { lint: Lint::Signal, look, restore };
 
-const MASK: &str = "mask";
+pub const MASK: &str = "mask";
 const PENDING: &str = "pending";
 
 fn look(seen: &mut Seen) {
