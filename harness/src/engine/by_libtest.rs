@@ -24,7 +24,7 @@ use super::analyser::{self, Analyser};
 use super::facets::passed;
 use super::judge::{Alone, Serve, Terms, judge};
 use super::messages::{Bytes, End, Reply, Request, Session};
-use super::parent::Pipes;
+use super::pipes::Pipes;
 use super::report::has_news;
 use super::server::{self, Client};
 use super::watch::{self, Inspect};

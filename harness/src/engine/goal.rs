@@ -217,7 +217,6 @@ mod tests {
     use super::super::facets::Kind;
     use super::super::history::Attempt;
     use super::super::messages::{End, RunRecord, Step};
-    use super::super::parent::lost;
     use super::*;
 
     fn passing(value: u128) -> Facets {
@@ -250,7 +249,7 @@ mod tests {
 
     /// Of two attempts, each with two forked children and a spawned one.
     fn goal(path: &str, forked: &Facets, fresh: [&Facets; 2]) -> Option<Goal> {
-        let run = |method| RunRecord { end: End::NotRun, ..lost(Step::Child(method), String::new()) };
+        let run = |method| RunRecord { end: End::NotRun, ..RunRecord::lost(Step::Child(method), String::new()) };
         let attempts = fresh.map(|fresh| Attempt {
             runs: vec![run(StartMethod::Fork), run(StartMethod::Fork), run(StartMethod::Spawn)],
             facets: vec![forked.clone(), forked.clone(), fresh.clone()],

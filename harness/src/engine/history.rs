@@ -5,7 +5,7 @@ use crate::case::ShouldPanic;
 
 use super::facets::Facets;
 use super::messages::{End, RunRecord, SetupRecord, Step};
-use super::parent::STALL_FACTOR;
+use super::patience::STALL_FACTOR;
 use super::variables::Variables;
 
 /// What has been seen of a test so far.

@@ -10,7 +10,7 @@ use super::analyser::Analyser;
 use super::history::{Attempt, History, Place};
 use super::judge::{Serve, Terms};
 use super::messages::{Reply, Request, RunRecord, Session, Step};
-use super::parent::Patience;
+use super::patience::Patience;
 use super::variables::{Read, Variables, differences, differing};
 use super::watch::{self, Inspect};
 

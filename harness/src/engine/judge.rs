@@ -18,7 +18,7 @@ use super::goal::Goal;
 use super::history::{Attempt, History};
 use super::inspect::Subject;
 use super::messages::{End, Reply, Request, RunRecord, Step};
-use super::parent::{Patience, STALL_FACTOR, lost};
+use super::patience::{Patience, STALL_FACTOR};
 use super::search::{Experiment, Found, search};
 use super::stopwatch::Stopwatch;
 use super::watch::{self, Inspect};
@@ -324,7 +324,7 @@ fn attempt(
         }
         let mut runs = reply.runs;
         if runs.is_empty() {
-            runs.push(lost(left[0], "the parent ended without a report".into()));
+            runs.push(RunRecord::lost(left[0], "the parent ended without a report".into()));
         }
         // Where the body itself takes too long in the parent, it does so in a fresh process as well.
         let too_long = matches!(runs[..], [RunRecord { step: Step::Parent, end: End::TimedOut { .. }, .. }]);
@@ -343,5 +343,5 @@ fn server_lost(step: Step, error: &io::Error) -> RunRecord {
         }
         _ => format!("the fork server does not answer: {error}"),
     };
-    lost(step, reason)
+    RunRecord::lost(step, reason)
 }

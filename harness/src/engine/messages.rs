@@ -186,6 +186,32 @@ pub struct RunRecord {
     pub stuck: Vec<u32>,
 }
 
+impl RunRecord {
+    /// What a process reported, with what was captured of it.
+    pub fn new(step: Step, record: ChildRecord, stdout: Captured, stderr: Captured) -> RunRecord {
+        let ChildRecord { end, duration_us, busy_us, observed, arguments, ids, state, variables, stuck } = record;
+        RunRecord { step, end, duration_us, busy_us, stdout, stderr, observed, arguments, ids, state, variables, stuck }
+    }
+
+    /// A run that gave no result.
+    pub fn lost(step: Step, reason: String) -> RunRecord {
+        RunRecord {
+            step,
+            end: End::Lost(reason),
+            duration_us: 0,
+            busy_us: 0,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            observed: Vec::new(),
+            arguments: Vec::new(),
+            ids: Vec::new(),
+            state: None,
+            variables: None,
+            stuck: Vec::new(),
+        }
+    }
+}
+
 /// What a child itself reports of its run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChildRecord {

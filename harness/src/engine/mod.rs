@@ -24,6 +24,8 @@ mod log;
 pub mod messages;
 mod minimise;
 mod parent;
+mod patience;
+mod pipes;
 mod places;
 mod report;
 mod runner;
@@ -39,6 +41,7 @@ mod text;
 mod variables;
 mod verdict;
 mod watch;
+mod watched_child;
 
 use crate::case::{Cases, TestCase};
 use crate::process;

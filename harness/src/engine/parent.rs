@@ -5,7 +5,7 @@
 //! ours is open here.
 
 use std::fs::File;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -19,22 +19,21 @@ use crate::sys::fork::{Fork, fork};
 use crate::sys::memory::{self, Snapshot};
 use crate::sys::region::Region;
 use crate::sys::signals::{ChildStatuses, Listener};
-use crate::sys::tree::Status;
 use crate::sys::{self, stdio};
 use crate::{StartMethod, value};
 
 use super::affinity::Affinity;
 use super::body;
 use super::by_libtest;
-use super::capture::Capture;
 use super::child::{self, ChildArguments, Orders};
 use super::log::Log;
 use super::messages::{
-    Bytes, Captured, ChildOrder, ChildRecord, End, Item, ParentRecord, Request, RunRecord, Session, SetupRecord, Step,
-    Waiting,
+    Bytes, Captured, ChildOrder, End, Item, ParentRecord, Request, RunRecord, Session, SetupRecord, Step, Waiting,
 };
-use super::supervise::{Cut, Ended, Policy, Watched, supervise};
+use super::patience::Patience;
+use super::pipes::Pipes;
 use super::watch::{self, Inspect};
+use super::watched_child;
 
 /// What a parent asks of its fork server.
 pub mod ask {
@@ -241,7 +240,10 @@ impl Parent<'_> {
         if sys::tree::thread_count().is_none_or(|count| count > 2) {
             self.boundary();
         }
-        ParentRecord::Here { segment, run: complete(Step::Parent, record, Captured::default(), Captured::default()) }
+        ParentRecord::Here {
+            segment,
+            run: RunRecord::new(Step::Parent, record, Captured::default(), Captured::default()),
+        }
     }
 
     fn boundary(&mut self) {
@@ -257,7 +259,7 @@ impl Parent<'_> {
         };
         let (region, pipes) = match started() {
             Ok(started) => started,
-            Err(error) => return lost(step, format!("cannot prepare a fork child: {}", error.desc())),
+            Err(error) => return RunRecord::lost(step, format!("cannot prepare a fork child: {}", error.desc())),
         };
         let log = Log::begin(&region);
         let looks = self.looks(step);
@@ -279,7 +281,7 @@ impl Parent<'_> {
                 let orders = Orders { exit: self.request.child_exit, looks, inspect: self.request.inspect };
                 child::run(self.case, arguments, StartMethod::Fork, orders, stuck, log)
             }
-            Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
+            Err(error) => return RunRecord::lost(step, format!("cannot fork: {}", error.desc())),
         };
         self.watch(step, child, log, pipes)
     }
@@ -288,13 +290,13 @@ impl Parent<'_> {
         let step = Step::Child(StartMethod::Spawn);
         let (region, file) = match Region::in_memory_file(CHILD_CAPACITY) {
             Ok(made) => made,
-            Err(error) => return lost(step, format!("cannot prepare a spawn child: {}", error.desc())),
+            Err(error) => return RunRecord::lost(step, format!("cannot prepare a spawn child: {}", error.desc())),
         };
         let mut log = Log::begin(&region);
         log.hand_over();
         match self.execute(&mut log, &file) {
             Ok((pid, pipes)) => self.watch(step, pid, log, pipes),
-            Err(reason) => lost(step, reason),
+            Err(reason) => RunRecord::lost(step, reason),
         }
     }
 
@@ -315,8 +317,8 @@ impl Parent<'_> {
             return Err(format!("the arguments of the body exceed {} MiB", CHILD_CAPACITY >> 20));
         }
         log.rewind();
-        let pipes = Pipes::new(&self.streams)
-            .map_err(|error| format!("cannot prepare a spawn child: {}", error.desc()))?;
+        let pipes =
+            Pipes::new(&self.streams).map_err(|error| format!("cannot prepare a spawn child: {}", error.desc()))?;
         sys::end::flush_rust();
         let null: OwnedFd;
         let streams = if by_libtest::is_underneath() {
@@ -337,7 +339,7 @@ impl Parent<'_> {
         if let Some(forked) = patience.forked.filter(|_| step.is_forked()) {
             patience.timeout = forked.min(patience.timeout);
         }
-        supervise_child(step, pid, log, pipes, patience, None)
+        watched_child::supervise(step, pid, log, pipes, patience, None)
     }
 
     /// What a forked child looks at. What siblings share shows in their results; in a first attempt, where the parent
@@ -403,9 +405,9 @@ impl Parent<'_> {
             }),
             // Without it the session is over, and nothing else is lost.
             ParentRecord::Waiting(_) | ParentRecord::More(_) => return,
-            ParentRecord::Child(run) => ParentRecord::Child(lost(run.step, reason())),
+            ParentRecord::Child(run) => ParentRecord::Child(RunRecord::lost(run.step, reason())),
             ParentRecord::Here { segment, run } => {
-                ParentRecord::Here { segment: *segment, run: lost(run.step, reason()) }
+                ParentRecord::Here { segment: *segment, run: RunRecord::lost(run.step, reason()) }
             }
         };
         if let Ok(tokens) = value::to_message(&short) {
@@ -414,209 +416,8 @@ impl Parent<'_> {
     }
 }
 
-/// Pipes that capture the standard streams of a child, in place of the parent's own.
-pub struct Pipes([Option<(OwnedFd, OwnedFd)>; 2]);
-
-impl Pipes {
-    /// A stream that the body has closed or redirected since it was `expected` is left as it is: a real child would
-    /// inherit that.
-    pub fn new(expected: &[Option<(u64, u64)>; 2]) -> nix::Result<Pipes> {
-        let pipe = |number: i32, expected: &Option<(u64, u64)>| {
-            let ours = expected.is_some() && stdio::identity(number) == *expected;
-            ours.then(stdio::capture_pipe).transpose()
-        };
-        Ok(Pipes([pipe(stdio::STDOUT, &expected[0])?, pipe(stdio::STDERR, &expected[1])?]))
-    }
-
-    /// Both streams, whatever they are open on.
-    pub fn both() -> nix::Result<Pipes> {
-        Ok(Pipes([Some(stdio::capture_pipe()?), Some(stdio::capture_pipe()?)]))
-    }
-
-    /// In the child: the pipes become its streams, and nothing else of them stays open.
-    pub fn enter(self) {
-        let [stdout, stderr] = self.0;
-        for (pipe, number) in [(stdout, stdio::STDOUT), (stderr, stdio::STDERR)] {
-            if let Some((_, write)) = pipe {
-                // Both descriptors are open, so dup2 has nothing to fail on.
-                let _ = stdio::redirect(&write, number);
-            }
-        }
-    }
-
-    /// The end that the child writes to.
-    pub fn write(&self, stream: usize) -> Option<&OwnedFd> {
-        self.0[stream].as_ref().map(|(_, write)| write)
-    }
-
-    /// In the watcher: the ends to read from. The others are closed.
-    pub fn read(self) -> [Option<OwnedFd>; 2] {
-        self.0.map(|pipe| pipe.map(|(read, _)| read))
-    }
-}
-
-/// How long a child may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// In all.
-    pub timeout: Duration,
-    /// While it stands still, if that is limited.
-    pub stall: Option<Duration>,
-    /// In all, if it was forked: then it is known that so much is long.
-    pub forked: Option<Duration>,
-    /// With a processor, if that is limited.
-    pub busy: Option<Duration>,
-}
-
-/// A child that stands still for so many times what the body takes elsewhere does so because of how it was started.
-pub const STALL_FACTOR: u32 = 10;
-
-/// A child may use so many times as much of a processor: a backtrace of a large program takes more than a second.
-const BUSY_FACTOR: u32 = 5;
-
-impl Patience {
-    /// Limited by nothing else.
-    pub fn of_timeout(timeout: Duration) -> Patience {
-        Patience { timeout, stall: None, forked: None, busy: None }
-    }
-
-    /// As the request says.
-    pub fn of(request: &Request) -> Patience {
-        Patience {
-            stall: request.stall_ms.map(Duration::from_millis),
-            forked: request.forked_ms.map(Duration::from_millis),
-            ..Patience::of_timeout(Duration::from_millis(request.timeout_ms))
-        }
-    }
-
-    /// A body that takes its time in the parent, so many microseconds, may take as long in a child. One that does not
-    /// may not go on without an end.
-    pub fn where_body_takes(mut self, microseconds: Option<u64>) -> Patience {
-        let is_slow =
-            |stall: &Duration| microseconds.is_some_and(|here| Duration::from_micros(here) > *stall / STALL_FACTOR);
-        self.stall = self.stall.filter(|stall| !is_slow(stall));
-        self.busy = self.stall.filter(|_| microseconds.is_some()).map(|stall| stall * BUSY_FACTOR);
-        self
-    }
-}
-
-/// Watches a child and puts together what it reported and what was seen of it.
-pub fn supervise_child(
-    step: Step,
-    pid: Pid,
-    mut log: Log<'_>,
-    pipes: Pipes,
-    patience: Patience,
-    client: Option<BorrowedFd<'_>>,
-) -> RunRecord {
-    let began = now_ns();
-    let mut policy = ChildPolicy {
-        deadline: began.saturating_add(patience.timeout.as_nanos() as u64),
-        stall: patience.stall.map_or(u64::MAX, |stall| stall.as_nanos() as u64),
-        busy: patience.busy.map_or(u64::MAX, |busy| busy.as_nanos() as u64),
-        client,
-    };
-    let [stdout, stderr] = pipes.read();
-    let ended = supervise(Watched { pid, stdout, stderr, leads_group: false }, &mut policy);
-    let after_ms = (now_ns() - began) / 1_000_000;
-    let reported = log.is_finished().then(|| value::from_message(log.read().first()?).ok()).flatten();
-    match ended {
-        Ok(ended) => put_together(step, ended, reported, after_ms, pid),
-        Err(error) => lost(step, format!("cannot watch the child: {}", error.desc())),
-    }
-}
-
-struct ChildPolicy<'a> {
-    deadline: u64,
-    stall: u64,
-    busy: u64,
-    client: Option<BorrowedFd<'a>>,
-}
-
-impl Policy for ChildPolicy<'_> {
-    fn deadline_ns(&self) -> u64 {
-        self.deadline
-    }
-
-    fn runs_body(&self) -> bool {
-        true
-    }
-
-    fn stall_limit_ns(&self) -> u64 {
-        self.stall
-    }
-
-    fn busy_limit_ns(&self) -> u64 {
-        self.busy
-    }
-
-    fn serve(&mut self, _: BorrowedFd<'_>, _: &mut Capture, _: &mut Capture) {}
-
-    fn client(&self) -> Option<BorrowedFd<'_>> {
-        self.client
-    }
-}
-
-/// A child counts as returned only if it reported so and then ended as it should: one that reports and is killed, or
-/// ends with another status, has not come to its end.
-fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_ms: u64, pid: Pid) -> RunRecord {
-    let end = match (ended.cut, ended.status) {
-        (Some(Cut::TimedOut(standing)), _) => Some(End::TimedOut { after_ms, stalled: false, standing }),
-        (Some(Cut::Stalled(standing)), _) => Some(End::TimedOut { after_ms, stalled: true, standing }),
-        (Some(Cut::Deadlocked(standing)), _) => Some(End::Deadlocked { after_ms, standing }),
-        (Some(Cut::ClientGone), _) => Some(End::Lost("the run was ended".into())),
-        (None, Some(Status::Signaled(signal))) => Some(End::Signaled(signal)),
-        (None, Some(Status::Exited(code))) if code != 0 || reported.is_none() => Some(End::Exited(code)),
-        (None, _) if reported.is_none() => Some(End::Lost("the child ended without a report".into())),
-        (None, _) => None,
-    };
-    let mut record = reported.unwrap_or_else(|| ChildRecord {
-        end: End::Lost(String::new()),
-        duration_us: after_ms * 1000,
-        busy_us: 0,
-        observed: Vec::new(),
-        arguments: Vec::new(),
-        ids: unreported_ids(pid),
-        state: None,
-        variables: None,
-        stuck: Vec::new(),
-    });
-    if let Some(end) = end {
-        record.end = end;
-    }
-    complete(step, record, ended.stdout, ended.stderr)
-}
-
-fn complete(step: Step, record: ChildRecord, stdout: Captured, stderr: Captured) -> RunRecord {
-    let ChildRecord { end, duration_us, busy_us, observed, arguments, ids, state, variables, stuck } = record;
-    RunRecord { step, end, duration_us, busy_us, stdout, stderr, observed, arguments, ids, state, variables, stuck }
-}
-
-/// Of a process that could not tell the number of its body's thread, which was made soon after it.
-pub fn unreported_ids(pid: Pid) -> Vec<i32> {
-    (0..16).map(|offset| pid.as_raw() + offset).collect()
-}
-
-/// A run that gave no result.
-pub fn lost(step: Step, reason: String) -> RunRecord {
-    RunRecord {
-        step,
-        end: End::Lost(reason),
-        duration_us: 0,
-        busy_us: 0,
-        stdout: Captured::default(),
-        stderr: Captured::default(),
-        observed: Vec::new(),
-        arguments: Vec::new(),
-        ids: Vec::new(),
-        state: None,
-        variables: None,
-        stuck: Vec::new(),
-    }
-}
-
 fn not_run(step: Step) -> RunRecord {
-    RunRecord { end: End::NotRun, ..lost(step, String::new()) }
+    RunRecord { end: End::NotRun, ..RunRecord::lost(step, String::new()) }
 }
 
 /// In a forked child, before it does anything else. Whether that could be done; else all is as it was.

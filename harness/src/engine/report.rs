@@ -30,7 +30,7 @@ pub fn of_test(case: &TestCase, history: &History, judgement: Judgement, duratio
         }
     }
     if let Some(SetupRecord { failed: Some(end), .. }) = &first.setup {
-        let run = super::parent::lost(super::messages::Step::Parent, String::new());
+        let run = RunRecord::lost(super::messages::Step::Parent, String::new());
         outcomes.insert("parent".into(), run_report(&RunRecord { end: end.clone(), ..run }, case));
     }
     let expected_panic = case.should_panic != crate::case::ShouldPanic::No

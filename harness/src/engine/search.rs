@@ -16,7 +16,7 @@ use super::goal::Goal;
 use super::judge::{Serve, Terms};
 use super::messages::{End, Item, Reply, Request, Session, Standing, Step, Waiting};
 use super::minimise::{NotFound, minimise};
-use super::parent::Patience;
+use super::patience::Patience;
 use super::stopwatch::Stopwatch;
 
 /// What was found, and what was not.

@@ -32,9 +32,11 @@ use super::capture::Capture;
 use super::child::{self, Orders};
 use super::log::Log;
 use super::messages::{Captured, End, ParentRecord, Reply, Request, RunRecord, Session, SetupRecord, Step, Waiting};
-use super::parent::{self, CHILD_CAPACITY, Patience, Pipes, ask, lost, supervise_child};
+use super::parent::{self, CHILD_CAPACITY, ask};
+use super::patience::Patience;
+use super::pipes::Pipes;
 use super::supervise::{Cut, Ended, Policy, Watched, supervise};
-use super::{stopwatch, watch};
+use super::{stopwatch, watch, watched_child};
 
 /// Bytes that the reports of a parent may have.
 const PARENT_CAPACITY: usize = 96 << 20;
@@ -273,7 +275,7 @@ impl Server {
 /// Has the code that children run in this process's memory, from where they inherit it.
 fn rehearse() {
     sys::warm_thread::leave_behind();
-    let record = ParentRecord::Child(lost(Step::Parent, String::new()));
+    let record = ParentRecord::Child(RunRecord::lost(Step::Parent, String::new()));
     let tokens = value::to_message(&record).unwrap_or_default();
     std::hint::black_box((body::look(Looks::all()), value::from_message::<ParentRecord>(&tokens).is_ok()));
     // Where it is refused, children are slower.
@@ -320,7 +322,8 @@ impl Policy for ParentPolicy<'_> {
     fn deadline_ns(&self) -> u64 {
         let (header, now) = (self.server.region.header(), now_ns());
         // The body may have written to these words: a time that is still to come is none.
-        let said = |word: &AtomicU64| Some(word.load(Ordering::Acquire)).filter(|time| *time <= now).unwrap_or_default();
+        let said =
+            |word: &AtomicU64| Some(word.load(Ordering::Acquire)).filter(|time| *time <= now).unwrap_or_default();
         let timeout = Duration::from_millis(self.request.timeout_ms);
         let (since, limit) = match (self.finished, said(&header.body_since)) {
             (Some(finished), _) => (finished, ENDING),
@@ -427,7 +430,7 @@ impl ParentPolicy<'_> {
         let prepared = Region::anonymous(CHILD_CAPACITY).and_then(|region| Ok((region, Pipes::both()?)));
         let (region, pipes) = match prepared {
             Ok(prepared) => prepared,
-            Err(error) => return lost(step, format!("cannot prepare a forkserver child: {}", error.desc())),
+            Err(error) => return RunRecord::lost(step, format!("cannot prepare a forkserver child: {}", error.desc())),
         };
         let log = Log::begin(&region);
         // What the parent has reported is out of the child's reach.
@@ -445,11 +448,11 @@ impl ParentPolicy<'_> {
                 let orders = Orders { exit, looks, inspect };
                 child::run_on_thread(self.case, arguments, StartMethod::ForkServer, orders, log)
             }
-            Err(error) => return lost(step, format!("cannot fork: {}", error.desc())),
+            Err(error) => return RunRecord::lost(step, format!("cannot fork: {}", error.desc())),
         };
         self.server.region.inherit(true);
         let patience = Patience::of(&self.request).where_body_takes(body_takes);
-        supervise_child(step, pid, log, pipes, patience, Some(self.server.socket.as_fd()))
+        watched_child::supervise(step, pid, log, pipes, patience, Some(self.server.socket.as_fd()))
     }
 
     /// Reads what the parent has reported since this was last called.
@@ -533,16 +536,16 @@ fn interrupted(step: Step, ended: &Ended, in_body: bool, after_ms: u64, pid: Pid
         (None, Some(Status::Exited(code))) => End::Lost(format!("the parent exited with status {code}")),
         (None, _) => End::Lost("the parent ended, and its status was taken by somebody else".into()),
     };
-    let mut run = lost(step, String::new());
+    let mut run = RunRecord::lost(step, String::new());
     run.end = end;
     run.duration_us = after_ms * 1000;
-    run.ids = parent::unreported_ids(pid);
+    run.ids = watched_child::unreported_ids(pid);
     run
 }
 
 fn failed(request: &Request, reason: &str) -> Reply {
     Reply {
-        runs: request.steps.first().map(|step| lost(*step, reason.to_owned())).into_iter().collect(),
+        runs: request.steps.first().map(|step| RunRecord::lost(*step, reason.to_owned())).into_iter().collect(),
         ..Reply::default()
     }
 }

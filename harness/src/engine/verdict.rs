@@ -10,8 +10,12 @@ use crate::{Level, Lint, StartMethod};
 use super::facets::{Facets, Kind};
 use super::history::{Attempt, History, Place};
 use super::judge::Terms;
-use super::messages::{SetupRecord, Step};
 use super::{accepted, states, variables};
+
+mod argument;
+mod words;
+
+use words::{describe, in_words, join};
 
 /// What is said of a test.
 pub struct Judgement {
@@ -45,7 +49,7 @@ pub fn agree(attempt: &Attempt, case: &TestCase, terms: &Terms) -> bool {
             && (in_parent || !looked_at(Lint::Stdout) || first.stdout == facets.stdout)
             && (in_parent || !looked_at(Lint::Stderr) || first.stderr == facets.stderr)
     });
-    alike && states::agree(attempt) && (!looked_at(Lint::Argument) || argument_differences(attempt, case).is_empty())
+    alike && states::agree(attempt) && (!looked_at(Lint::Argument) || argument::differences(attempt, case).is_empty())
 }
 
 /// Whether the test passes in all runs of the attempt, and they agree: nothing is left to be said.
@@ -427,98 +431,6 @@ impl Findings<'_> {
         true
     }
 
-    fn arguments(&mut self) {
-        let first = argument_differences(self.history.first(), self.case);
-        let again: Vec<Vec<ArgumentDifference>> =
-            self.history.attempts[1..].iter().map(|attempt| argument_differences(attempt, self.case)).collect();
-        for difference in first {
-            if again.iter().all(|others| others.iter().any(|other| other.path == difference.path)) {
-                let values =
-                    BTreeMap::from([("before".to_owned(), difference.before), ("after".to_owned(), difference.after)]);
-                let note = format!("changed by the codec `{}`", self.case.options.codec.name());
-                self.add(Lint::Argument, difference.path, values, Some(note));
-            }
-        }
-    }
-
-    /// Forked children with decoded arguments tell what the round trip alone does: a difference that they show too is
-    /// the argument's, and what is left is inherited.
-    fn explain_by_argument(&mut self) {
-        let Some(decoded) = &self.history.decoded else { return };
-        let of = |step: Step| {
-            let runs = decoded.runs.iter().zip(&decoded.facets).filter(move |(run, _)| run.step == step);
-            runs.map(|(_, facets)| facets).collect::<Vec<&Facets>>()
-        };
-        let (runs, controls) = (of(Step::ForkDecoded), of(Step::Child(StartMethod::Fork)));
-        if runs.len() < 2 || controls.is_empty() {
-            return;
-        }
-        let Some(fresh) = self.fresh().map(|place| self.history.series(place)[0]) else { return };
-        let forked = Place { method: Some(StartMethod::Fork), index: 0 };
-        let Some(fork) = self.history.series(forked).first().copied() else { return };
-        let arguments: Vec<String> = self
-            .differences
-            .iter()
-            .filter(|difference| difference.lint == Lint::Argument)
-            .map(|difference| difference.path.clone())
-            .collect();
-        let mut explained = Vec::new();
-        self.differences.retain(|difference| {
-            if difference.lint != Lint::Result || difference.path == "message" {
-                return true;
-            }
-            let alike = |facets: &&Facets| match (&facets.value, &fresh.value) {
-                (Some(one), Some(other)) => !value::diff(&[("a", one), ("b", other)])
-                    .iter()
-                    .any(|found| difference.path.starts_with(&found.path) || found.path.starts_with(&difference.path)),
-                _ => facets.ends_like(fresh),
-            };
-            // Shown by both decoded children, and not by forked ones with the arguments as they were, before or between
-            // them.
-            if !runs.iter().all(alike) || alike(&fork) || controls.iter().any(alike) {
-                return true;
-            }
-            explained.push(difference.path.clone());
-            // A value that an argument changed is that argument's difference, told once; an end is told for itself.
-            difference.path.is_empty() || arguments.is_empty()
-        });
-        if explained.is_empty() {
-            return;
-        }
-        let name = if arguments.is_empty() { self.parameters() } else { arguments.join(", ") };
-        self.causes.push(Cause {
-            kind: "argument".into(),
-            name,
-            proven: true,
-            methods: self.terms.methods.iter().copied().filter(|method| *method != StartMethod::Fork).collect(),
-            ..Cause::default()
-        });
-        let changed = match explained.iter().any(String::is_empty) {
-            true => "what comes of the body".to_owned(),
-            false => format!("{} of what the body returns", explained.join(", ")),
-        };
-        for difference in self.differences.iter_mut().filter(|difference| difference.lint == Lint::Argument) {
-            if let Some(note) = &mut difference.note {
-                note.push_str(&format!("; it changes {changed}"));
-            }
-        }
-        if arguments.is_empty() {
-            let codec = self.case.options.codec.name();
-            self.notes.push(format!(
-                "a forked child with arguments read back from the codec `{codec}` differs too: the round trip loses \
-                 something that `Debug` does not show, such as an object that two fields share"
-            ));
-        }
-        self.explained = explained;
-    }
-
-    fn parameters(&self) -> String {
-        match &self.case.body {
-            crate::case::Body::Attached(attached) => attached.parameters().join(", "),
-            _ => String::new(),
-        }
-    }
-
     /// Whether the body, run twice in one process, differs from itself, and each place is like one of these two runs:
     /// then it is not the start method that makes the difference.
     fn is_second_run(&self, places: &[Place], alike: impl Fn(&Facets, &Facets) -> bool) -> bool {
@@ -593,88 +505,6 @@ impl Findings<'_> {
     }
 }
 
-/// `1` in fork, `0` in spawn and forkserver: each value with the places that have it.
-fn in_words(values: &BTreeMap<String, String>) -> String {
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-    for (place, value) in values {
-        let value = format!("`{}`", cut(value));
-        match groups.iter_mut().find(|(other, _)| *other == value) {
-            Some((_, places)) => places.push(place),
-            None => groups.push((value, vec![place])),
-        }
-    }
-    let groups: Vec<String> =
-        groups.into_iter().map(|(value, places)| format!("{value} in {}", places.join(" and "))).collect();
-    groups.join(", ")
-}
-
-/// What a sentence has room for.
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-struct ArgumentDifference {
-    path: String,
-    before: String,
-    after: String,
-}
-
-/// What a spawn or forkserver child got that is not what the setup gave.
-fn argument_differences(attempt: &Attempt, case: &TestCase) -> Vec<ArgumentDifference> {
-    let (Some(setup), crate::case::Body::Attached(attached)) = (&attempt.setup, &case.body) else { return Vec::new() };
-    let whole = |after: String| ArgumentDifference {
-        path: attached.parameters().join(", "),
-        before: setup.debug.iter().flatten().cloned().collect::<Vec<_>>().join(", "),
-        after,
-    };
-    if let Some(Err(error)) = &setup.encoded {
-        return vec![whole(format!("cannot be serialised: {error}"))];
-    }
-    let mut differences: Vec<ArgumentDifference> = Vec::new();
-    for (run, facets) in attempt.runs.iter().zip(&attempt.facets) {
-        let found = match facets.kind {
-            Kind::CannotDecode => {
-                vec![whole(format!("cannot be read back: {}", facets.message.clone().unwrap_or_default()))]
-            }
-            _ => changed_fields(setup, &run.arguments, attached.parameters()),
-        };
-        for difference in found {
-            if !differences.iter().any(|known| known.path == difference.path) {
-                differences.push(difference);
-            }
-        }
-    }
-    differences
-}
-
-fn changed_fields(setup: &SetupRecord, after: &[Option<String>], parameters: &[&str]) -> Vec<ArgumentDifference> {
-    let mut found = Vec::new();
-    for ((before, after), name) in setup.debug.iter().zip(after).zip(parameters) {
-        let (Some(before), Some(after)) = (before, after) else { continue };
-        if before == after {
-            continue;
-        }
-        match (value::parse_debug(before), value::parse_debug(after)) {
-            (Some(one), Some(other)) => {
-                found.extend(value::diff(&[("before", &one), ("after", &other)]).into_iter().map(|mut difference| {
-                    let mut take = |label: &str| difference.values.remove(label).unwrap_or_default();
-                    let (before, after) = (take("before"), take("after"));
-                    ArgumentDifference { path: join(name, &difference.path), before, after }
-                }));
-            }
-            _ => found.push(ArgumentDifference {
-                path: (*name).to_owned(),
-                before: before.clone(),
-                after: after.clone(),
-            }),
-        }
-    }
-    found
-}
-
 fn is_steady(series: &[&Facets]) -> bool {
     series.windows(2).all(|pair| pair[0].passed == pair[1].passed)
 }
@@ -697,38 +527,8 @@ fn same_observed(one: &Facets, other: &Facets) -> bool {
         })
 }
 
-/// How a run ended, in a few words.
-fn describe(facets: &Facets) -> String {
-    let words = match (&facets.kind, &facets.value) {
-        (Kind::Returned, _) if !facets.passed => "returned, and was expected to panic".into(),
-        (Kind::Returned, Some(value)) if *value != Value::Unit => format!("returned {value}"),
-        (Kind::Returned, _) => "passed".into(),
-        (Kind::Panicked, _) if facets.passed => "panicked, as expected".into(),
-        (Kind::Failed, _) => "returned an error".into(),
-        (Kind::Panicked, _) => "panicked".into(),
-        (Kind::CannotDecode, _) => "cannot read its arguments back".into(),
-        (Kind::Exited(code), _) => format!("exited with status {code}"),
-        (Kind::Signaled(signal), _) => format!("killed by {}", super::report::signal_name(*signal)),
-        (Kind::Hung, _) => "hung".into(),
-        (Kind::Lost, _) => "lost".into(),
-    };
-    match &facets.message {
-        Some(message) => format!("{words}: {message}"),
-        None => words,
-    }
-}
-
 fn key(place: Place) -> String {
     format!("{} {}", place.label(), place.index)
-}
-
-fn join(prefix: &str, path: &str) -> String {
-    match (prefix.is_empty(), path.is_empty(), path.starts_with('[')) {
-        (true, ..) => path.to_owned(),
-        (_, true, _) => prefix.to_owned(),
-        (_, _, true) => format!("{prefix}{path}"),
-        _ => format!("{prefix}.{path}"),
-    }
 }
 
 /// The leaves of a value in an order of their own.
