@@ -3,6 +3,7 @@
 mod asked;
 mod broken;
 mod holds;
+mod hostile;
 mod program;
 mod threads;
 mod trees;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use xproc_harness::analysis::{Layout, Origin, Span, Storage};
+use xproc_harness::analysis::{Layout, Origin, Span, Storage, Variable};
 
 use super::super::image::Image;
 use super::super::memory::ProcessMemory;
@@ -11,7 +11,7 @@ use super::super::{values, variables};
 use super::everything;
 use super::program::Program;
 
-const HOLDS: &str = r#"
+pub const HOLDS: &str = r#"
 #![allow(dead_code)]
 use std::{cell::*, collections::*, path::PathBuf, rc::Rc, sync::{*, atomic::*}, time::Duration};
 #[derive(Clone)] enum Shape { Unit, Tuple(u8, char), Named { a: i16, b: Option<bool> } }
@@ -91,13 +91,18 @@ fn main() {
 }
 "#;
 
-/// The text of each variable, by name.
-fn texts(program: &Program, image: &Image) -> BTreeMap<String, String> {
-    let all = variables::within(image, &everything());
+/// Where the program has its variables.
+pub fn layout(program: &Program, all: &[Variable]) -> Layout {
     let start =
         |name: &str| all.iter().find(|it| it.name.ends_with(&format!("::{name}"))).map_or(0, |it| it.span.start);
     let numbers: Vec<u64> = program.line.split_whitespace().map(|number| number.parse().unwrap()).collect();
-    let layout = Layout { bias: numbers[0] - start("NUMBER"), thread_locals: numbers[1] - start("K") };
+    Layout { bias: numbers[0] - start("NUMBER"), thread_locals: numbers[1] - start("K") }
+}
+
+/// The text of each variable, by name.
+fn texts(program: &Program, image: &Image) -> BTreeMap<String, String> {
+    let all = variables::within(image, &everything());
+    let layout = layout(program, &all);
     let memory = ProcessMemory(File::open(program.file("mem")).unwrap());
     let spans: Vec<Span> = all.iter().map(|it| it.span).collect();
     let changes = values::changes(image, &spans, (&memory, &layout), (&memory, &layout));
