@@ -122,7 +122,9 @@ pub use lint::{Level, Levels, Lint, UnknownLint};
 pub use observe::start_method;
 #[doc(hidden)]
 pub use outcome::enumerated;
-pub use outcome::{Cause, Deadlock, Difference, Explanation, Outcome, RunReport, TestReport, Verdict, WaitingThread};
+pub use outcome::{
+    Cause, Deadlock, Difference, Explanation, MissingThread, Outcome, RunReport, TestReport, Verdict, WaitingThread,
+};
 pub use process::{Child, Process, ProcessError, Target, init};
 pub use protocol::{ChildExit, Settings};
 pub use start_method::{StartMethod, UnknownStartMethod};

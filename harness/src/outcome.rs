@@ -89,12 +89,22 @@ pub struct RunReport {
     /// Values given to `observe!`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub observed: Vec<(String, serde_json::Value)>,
+    /// The numbers of its process and of the body's thread, which are others in each run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<i32>,
 }
 
 impl From<Outcome> for RunReport {
     /// A run of which no more is known.
     fn from(outcome: Outcome) -> RunReport {
-        RunReport { outcome, duration_us: 0, stdout: String::new(), stderr: String::new(), observed: Vec::new() }
+        RunReport {
+            outcome,
+            duration_us: 0,
+            stdout: String::new(),
+            stderr: String::new(),
+            observed: Vec::new(),
+            ids: Vec::new(),
+        }
     }
 }
 
@@ -200,6 +210,10 @@ pub struct Cause {
     /// Its value in the parent when children are forked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// Others of which each, put back alone and in place of all causes, was shown to do the same. Only the first cause
+    /// has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Cause>,
 }
 
 /// Kinds of defects that recur.
@@ -278,6 +292,22 @@ pub struct Deadlock {
     /// Who has the lock that is waited for, where the lock tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<String>,
+    /// Who may have it, where the lock does not tell: the only thread of the parent that has the lock's address on its
+    /// stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_be_held_by: Option<String>,
+    /// Where the threads of the parent stood that a forked child has not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_stacks: Vec<MissingThread>,
+}
+
+/// A thread that a forked child has not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingThread {
+    /// Its name.
+    pub name: String,
+    /// The frames of its stack in the parent, innermost first, where known.
+    pub stack: Vec<String>,
 }
 
 /// A thread of a deadlocked process.

@@ -344,7 +344,8 @@ fn time(ms: u64) -> String {
 
 fn output(report: &TestReport, title: &str, stream: fn(&RunReport) -> &String) -> String {
     let runs = runs(report);
-    let groups = differing::group(runs.iter().map(|(name, run)| (name.as_str(), Printed { name, text: stream(run) })));
+    let printed = |(name, run)| (name, Printed { name, text: stream(run), ids: &run.ids });
+    let groups = differing::group(runs.iter().map(|(name, run)| printed((name.as_str(), *run))));
     let all = groups.len() == 1 && runs.len() > 1;
     let mut text = String::new();
     for (names, Printed { text: output, .. }) in groups.iter().filter(|(_, output)| !output.text.is_empty()) {
@@ -360,18 +361,37 @@ fn output(report: &TestReport, title: &str, stream: fn(&RunReport) -> &String) -
     text
 }
 
-/// What a run printed. That of siblings is equal where only numbers differ, such as those of their processes.
+/// What a run printed. It is equal where only the numbers of processes and threads differ; that of siblings where any
+/// numbers do.
 struct Printed<'a> {
     name: &'a str,
     text: &'a str,
+    ids: &'a [i32],
 }
 
 impl PartialEq for Printed<'_> {
     fn eq(&self, other: &Printed) -> bool {
         let siblings = |name: &str| name.split_once(" #").map(|(method, _)| method.to_owned());
         let are_siblings = siblings(self.name).is_some() && siblings(self.name) == siblings(other.name);
-        self.text == other.text || are_siblings && without_numbers(self.text).eq(without_numbers(other.text))
+        self.text == other.text
+            || without_ids(self.text, self.ids) == without_ids(other.text, other.ids)
+            || are_siblings && without_numbers(self.text).eq(without_numbers(other.text))
     }
+}
+
+/// Without the numbers of its own process and threads.
+fn without_ids(text: &str, ids: &[i32]) -> String {
+    let is_id = |word: &&str| word.parse().is_ok_and(|number: i32| ids.contains(&number));
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c: char| is_word(c) != is_word(first)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        result += Some(word).filter(|word| !is_id(word)).unwrap_or("#");
+        rest = after;
+    }
+    result
 }
 
 /// With each number as one digit.

@@ -1,6 +1,6 @@
 //! Causes and deadlocks as text.
 
-use xproc_harness::{Deadlock, StartMethod, TestReport, enumerated};
+use xproc_harness::{Cause, Deadlock, MissingThread, StartMethod, TestReport, enumerated};
 
 use crate::report::human::{FAILED, WIDTH, count};
 use crate::report::text::{cut_line, escape, wrap};
@@ -27,6 +27,13 @@ pub fn waiting(deadlock: &Deadlock) -> String {
     if let Some(holder) = &deadlock.held_by {
         text += &wrap(&format!("the lock is held by {}", cut_line(holder, 200)), 4, WIDTH);
     }
+    if let Some(holder) = &deadlock.may_be_held_by {
+        let told = format!(
+            "the lock may be held by {}: of the threads that the child lacks, it alone has the lock's address on its stack",
+            cut_line(holder, 300)
+        );
+        text += &wrap(&told, 4, WIDTH);
+    }
     if !deadlock.missing_threads.is_empty() {
         let (threads, do_not) = match deadlock.missing_threads.len() {
             1 => ("a thread", "does not"),
@@ -34,8 +41,17 @@ pub fn waiting(deadlock: &Deadlock) -> String {
         };
         let names = cut_line(&enumerated(&deadlock.missing_threads), 1000);
         text += &wrap(&format!("{threads} of the parent that {do_not} exist in the child: {names}"), 4, WIDTH);
+        let mut told: Vec<String> = deadlock.missing_stacks.iter().filter_map(stands).collect();
+        told.dedup();
+        text += &told.iter().take(OWN).map(|line| wrap(line, 6, WIDTH)).collect::<String>();
     }
     text
+}
+
+/// Where a thread stood that the child lacks, if that was in the workspace's own code.
+fn stands(thread: &MissingThread) -> Option<String> {
+    let own = thread.stack.iter().find(|frame| is_own(frame))?;
+    Some(format!("`{}` stood in {}", cut_line(&thread.name, 40), cut_line(own, 300)))
 }
 
 fn function(frame: &str) -> &str {
@@ -106,15 +122,7 @@ pub fn causes(report: &TestReport) -> String {
     for cause in &report.causes {
         let title = if cause.proven { "cause" } else { "suspect" };
         text += &format!("  {FAILED}{title}{FAILED:#}: {} `{}`\n", escape(&cause.kind), cut_line(&cause.name, 200));
-        let place = match (&cause.file, cause.line) {
-            (Some(file), Some(line)) => format!("{file}:{line}"),
-            (Some(file), None) => file.clone(),
-            _ => String::new(),
-        };
-        let place = cause.package.iter().fold(place, |place, package| match place.is_empty() {
-            true => package.clone(),
-            false => format!("{place} ({package})"),
-        });
+        let place = place(cause);
         if !place.is_empty() {
             text += &format!("      at {}\n", cut_line(&place, 200));
         }
@@ -138,5 +146,26 @@ pub fn causes(report: &TestReport) -> String {
         );
         text += &wrap(&proof, 6, WIDTH);
     }
+    for cause in report.causes.iter().flat_map(|cause| &cause.alternatives) {
+        text += &format!("  or {} `{}`\n", escape(&cause.kind), cut_line(&cause.name, 200));
+        let place = place(cause);
+        if !place.is_empty() {
+            text += &format!("      at {}\n", cut_line(&place, 200));
+        }
+        text += &wrap("proven: putting it back alone does the same, twice", 6, WIDTH);
+    }
     text
+}
+
+/// Where its definition is.
+fn place(cause: &Cause) -> String {
+    let place = match (&cause.file, cause.line) {
+        (Some(file), Some(line)) => format!("{file}:{line}"),
+        (Some(file), None) => file.clone(),
+        _ => String::new(),
+    };
+    cause.package.iter().fold(place, |place, package| match place.is_empty() {
+        true => package.clone(),
+        false => format!("{place} ({package})"),
+    })
 }

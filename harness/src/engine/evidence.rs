@@ -2,11 +2,12 @@
 
 use crate::StartMethod;
 use crate::analysis::{Frame, Origin, Storage, Variable};
-use crate::outcome::{Deadlock, Explanation, TestReport, WaitingThread, enumerated};
+use crate::outcome::{Deadlock, Explanation, MissingThread, Outcome, TestReport, WaitingThread, enumerated};
 
 use super::analyser::Analyser;
 use super::defect::{Hang, Scene};
 use super::history::{History, Place};
+use super::holder::{self, Lacked};
 use super::messages::{At, End, Standing, ThreadState, Waiting};
 use super::search::Found;
 
@@ -44,6 +45,9 @@ pub fn explain(report: &mut TestReport, history: &History, found: &Found, analys
                 let thread = first.map(|(thread, _)| *thread);
                 waited_for(address(thread?), again.map(address), parent, analyser)
             });
+            let at_fork = stacks_of(&found.at_fork, analyser);
+            let lacked = lacked(found, &at_fork, named);
+            let address = found.hung.as_ref().and_then(|hung| body_of(hung, &report.name)).map(address);
             report.deadlock = Some(Deadlock {
                 method: place.method,
                 after_ms,
@@ -53,13 +57,16 @@ pub fn explain(report: &mut TestReport, history: &History, found: &Found, analys
                 held_by: first
                     .filter(|(_, frames)| is_for_posix_mutex(frames))
                     .and_then(|(thread, _)| thread.owner)
-                    .map(|owner| {
-                        let ids = history.attempts.iter().flat_map(|attempt| &attempt.runs).flat_map(|run| &run.ids);
-                        match ids.into_iter().any(|id| *id == owner) {
-                            true => "the thread of the test itself".to_owned(),
-                            false => format!("thread {owner}, which does not exist in this process"),
-                        }
-                    }),
+                    .map(|owner| holder_by_number(owner, history, found, &lacked, &report.name)),
+                may_be_held_by: first
+                    .filter(|(_, frames)| is_forked && waits_for_lock && !is_for_posix_mutex(frames))
+                    .and_then(|_| {
+                        let near = address.map(|address| address.saturating_sub(GUARDED)..=address);
+                        let mut locks = near.into_iter().chain(found.proven_at.clone());
+                        locks.find_map(|lock| holder::by_stack(&lacked, &lock))
+                    })
+                    .map(|holder| format!("the thread {}", holder.told())),
+                missing_stacks: if is_forked { lacked.iter().map(missing_thread).collect() } else { Vec::new() },
                 threads: threads.iter().map(|(thread, frames)| waiting_thread(thread, frames)).collect(),
                 missing_threads: if is_forked { missing.clone() } else { Vec::new() },
             });
@@ -71,6 +78,12 @@ pub fn explain(report: &mut TestReport, history: &History, found: &Found, analys
                     if spins { "it ran without an end" } else { "none of its threads ran any more" }
                 ));
             }
+            if !report.outcomes.values().any(|run| matches!(run.outcome, Outcome::TimedOut { .. })) {
+                report.notes.push(format!(
+                    "{} was ended after {after_ms} ms when it was repeated, where the body takes a fraction of that time",
+                    place.label()
+                ));
+            }
             report.notes.extend(threads.iter().map(|(thread, frames)| describe(place, thread, frames)));
             if !missing.is_empty() {
                 let names = enumerated(&missing);
@@ -80,6 +93,48 @@ pub fn explain(report: &mut TestReport, history: &History, found: &Found, analys
     }
     let scene = Scene { report, history, missing: &missing, parent, hang };
     report.explanation = if found.by_destructor { Some(Explanation::ChildDestructor) } else { scene.kind() };
+}
+
+/// What of a lock may be before the word that is waited for.
+const GUARDED: u64 = 8;
+
+/// Where the threads of a parent stood.
+fn stacks_of(standing: &Standing, analyser: &mut Analyser) -> Vec<Vec<Frame>> {
+    let mut stacks = analyser.stacks(standing).unwrap_or_default().into_iter();
+    let with_stack = |thread: &ThreadState| thread.dump.as_ref().and_then(|_| stacks.next()).unwrap_or_default();
+    standing.threads.iter().map(with_stack).collect()
+}
+
+/// The threads of the parent that a forked child lacks: all but its first, which is ours, and that of the body.
+fn lacked<'a>(found: &'a Found, stacks: &'a [Vec<Frame>], named: impl Fn(&String) -> String) -> Vec<Lacked<'a>> {
+    let Some(parent) = &found.parent else { return Vec::new() };
+    let threads = found.at_fork.threads.iter().zip(stacks);
+    let others = threads.filter(|(thread, _)| ![parent.parent, parent.body].contains(&thread.id));
+    let lacked = |(thread, frames): (&'a ThreadState, &'a Vec<Frame>)| Lacked {
+        thread,
+        name: named(&thread.name),
+        frames,
+        waits: is_for_lock(frames, false),
+    };
+    others.map(lacked).collect()
+}
+
+/// Who has a lock that says so. The number is that of a thread of the first parent, or of the one whose threads are
+/// known.
+fn holder_by_number(owner: i32, history: &History, found: &Found, lacked: &[Lacked<'_>], test: &str) -> String {
+    let mut ids = history.attempts.iter().flat_map(|attempt| &attempt.runs).flat_map(|run| &run.ids);
+    if ids.any(|id| *id == owner) {
+        return "the thread of the test itself".to_owned();
+    }
+    let again = found.hung.as_ref().and_then(|hung| body_of(hung, test)?.owner);
+    match again.and_then(|owner| holder::by_number(lacked, owner)) {
+        Some(holder) => format!("the thread {}, and which does not exist in this process", holder.told()),
+        None => format!("thread {owner}, which does not exist in this process"),
+    }
+}
+
+fn missing_thread(lacked: &Lacked<'_>) -> MissingThread {
+    MissingThread { name: lacked.name.clone(), stack: lacked.frames.iter().map(line).collect() }
 }
 
 /// The static that has what is waited for at an address, or leads to it. The same is looked for at the address at which
@@ -160,7 +215,7 @@ fn waiting_thread(thread: &ThreadState, frames: &[Frame]) -> WaitingThread {
 }
 
 /// `function at file:line`.
-fn line(frame: &Frame) -> String {
+pub fn line(frame: &Frame) -> String {
     match (&frame.file, frame.line) {
         (Some(file), Some(line)) => format!("{} at {file}:{line}", frame.function),
         (Some(file), None) => format!("{} in {file}", frame.function),

@@ -6,9 +6,10 @@ use crate::outcome::Difference;
 use crate::value::{self, Value};
 use crate::{Level, Lint, StartMethod};
 
-use super::facets::Facets;
+use super::facets::{Facets, Kind};
 use super::history::{History, Place};
 use super::messages::{End, RunRecord};
+use super::random::{self, Shared};
 
 /// The differences between forked children and fresh ones that are to go away.
 pub struct Goal {
@@ -21,6 +22,8 @@ pub struct Goal {
     takes: Duration,
     /// How long it is until a forked child is proven to hang, if it always does.
     hangs_by: Option<Duration>,
+    /// Forked children take longer than they are given here before they fail.
+    fails_slowly: bool,
 }
 
 /// A forked child that takes longer than so many times what a fresh process takes does not do the same.
@@ -43,6 +46,8 @@ enum Aspect {
     Stdout,
     /// Siblings return the same at this path, where fresh processes differ.
     Shared(String),
+    /// They return the same in a part of something.
+    Part(Shared),
 }
 
 impl Goal {
@@ -71,7 +76,8 @@ impl Goal {
         let forked: Vec<Facets> = pairs.into_iter().flatten().collect();
         let ends_differ = siblings.iter().any(|sibling| !sibling.ends_like(&fresh[0]));
         let mut aspects = Vec::new();
-        for Difference { lint, level, path, .. } in differences {
+        let parts = parts(history, &fresh);
+        for Difference { lint, level, path, note, .. } in differences {
             if *level == Level::Allow || (*lint == Lint::Result && explained.contains(path)) {
                 continue;
             }
@@ -81,7 +87,10 @@ impl Goal {
                 (Lint::Once, "") | (Lint::Stdout, _) => Aspect::Stdout,
                 (Lint::Result | Lint::Once, path) if !path.is_empty() || !ends_differ => Aspect::Value(path.to_owned()),
                 (Lint::Observed, _) => Aspect::Observed,
-                (Lint::Random, path) => Aspect::Shared(path.to_owned()),
+                (Lint::Random, path) => match parts.iter().find(|part| part.path == path) {
+                    Some(part) if note.is_some() => Aspect::Part(part.clone()),
+                    _ => Aspect::Shared(path.to_owned()),
+                },
                 _ => continue,
             };
             if !aspects.contains(&aspect) {
@@ -98,7 +107,9 @@ impl Goal {
             _ => None,
         });
         let hangs_by = proven.collect::<Option<Vec<Duration>>>().and_then(|times| times.into_iter().max());
-        let goal = Goal { aspects, fresh, forked, takes, hangs_by };
+        let longest = runs(StartMethod::Fork).map(|run| Duration::from_micros(run.duration_us)).max();
+        let mut goal = Goal { aspects, fresh, forked, takes, hangs_by, fails_slowly: false };
+        goal.fails_slowly = longest.is_some_and(|longest| longest > goal.limit());
         (!goal.aspects.is_empty() && !siblings.is_empty() && !goal.reached(&siblings)).then_some(goal)
     }
 
@@ -111,6 +122,11 @@ impl Goal {
     /// lived too long for one that does. It need not come to its end, except for the proof.
     pub fn hang_is_ruled_out_by(&self) -> Option<Duration> {
         self.hangs_by.map(|time| 3 * time + SHORT).filter(|time| *time < self.takes)
+    }
+
+    /// Whether it is a hang that is to go away.
+    pub fn is_hang(&self) -> bool {
+        self.forked.iter().any(|forked| forked.kind == Kind::Hung)
     }
 
     /// Whether more siblings could still reach it.
@@ -130,8 +146,25 @@ impl Goal {
         self.is_open(siblings)
             && self.aspects.iter().all(|aspect| match aspect {
                 Aspect::Shared(path) => distinct(path),
+                Aspect::Part(part) => match siblings {
+                    [Facets { value: Some(one), .. }, Facets { value: Some(other), .. }] => {
+                        !part.is_in_both(one, other)
+                    }
+                    _ => false,
+                },
                 _ => true,
             })
+    }
+
+    /// Whether a child does what forked children do with nothing put back, as far as it was watched.
+    pub fn is_like_forked(&self, run: &Facets) -> bool {
+        let same = |forked: &Facets| {
+            forked.ends_like(run)
+                && forked.value == run.value
+                && forked.observed == run.observed
+                && forked.stdout == run.stdout
+        };
+        (run.kind == Kind::Hung && (self.fails_slowly || self.is_hang())) || self.forked.iter().any(same)
     }
 
     /// Whether a fresh process comes to a bad end of which nothing tells the reason, such as a signal without a word:
@@ -150,7 +183,7 @@ impl Goal {
     fn is_like_fresh(&self, run: &Facets) -> bool {
         self.ends_like_fresh(run)
             && self.aspects.iter().all(|aspect| match aspect {
-                Aspect::End | Aspect::Message | Aspect::Shared(_) => true,
+                Aspect::End | Aspect::Message | Aspect::Shared(_) | Aspect::Part(_) => true,
                 Aspect::Value(path) => match (&run.value, &self.fresh[0].value) {
                     (Some(one), Some(other)) => !overlap(one, other, path),
                     (one, other) => one.is_none() && other.is_none(),
@@ -196,9 +229,20 @@ impl Goal {
     }
 
     fn is_random(&self, path: &str) -> bool {
-        let is = |aspect: &Aspect| matches!(aspect, Aspect::Shared(prefix) if path.starts_with(prefix.as_str()));
-        self.aspects.iter().any(is)
+        self.aspects.iter().any(|aspect| match aspect {
+            Aspect::Shared(prefix) | Aspect::Part(Shared { path: prefix, .. }) => path.starts_with(prefix.as_str()),
+            _ => false,
+        })
     }
+}
+
+/// What siblings have in common of the values that they return.
+fn parts(history: &History, fresh: &[Facets]) -> Vec<Shared> {
+    let series = |index| history.series(Place { method: Some(StartMethod::Fork), index });
+    let pairs = series(0).into_iter().zip(series(1));
+    let pairs: Vec<[&Value; 2]> =
+        pairs.filter_map(|(one, other)| Some([one.value.as_ref()?, other.value.as_ref()?])).collect();
+    random::shared(&pairs, &fresh.iter().filter_map(|run| run.value.as_ref()).collect::<Vec<_>>())
 }
 
 /// Whether all runs are the same in something.
@@ -214,7 +258,6 @@ fn overlap(one: &Value, other: &Value, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facets::Kind;
     use super::super::history::Attempt;
     use super::super::messages::{End, RunRecord, Step};
     use super::*;

@@ -14,6 +14,7 @@ use crate::state::Looks;
 use crate::{Level, Levels, Lint, StartMethod, TestReport};
 
 use super::analyser::Analyser;
+use super::facets::Facets;
 use super::goal::Goal;
 use super::history::{Attempt, History};
 use super::inspect::Subject;
@@ -229,6 +230,9 @@ const STALL: Duration = Duration::from_secs(1);
 /// The same once it was seen.
 const STALL_AGAIN: Duration = Duration::from_millis(300);
 
+/// How long a forked child may take again that has taken longer before it failed.
+const WAITS: Duration = Duration::from_secs(1);
+
 /// How long a repetition waits. Where a run failed after it had waited for long, as one that hangs does, and others
 /// passed in a fraction of that time, to see it hang again for this fraction is enough.
 fn less_patience(first: &Attempt, patience: Patience) -> Patience {
@@ -245,7 +249,15 @@ fn less_patience(first: &Attempt, patience: Patience) -> Patience {
         }
         _ => patience.timeout,
     };
-    Patience { timeout, stall, ..patience }
+    // Where forked children alone fail so, they can be limited by themselves.
+    let is_forked = |(run, facets): (&RunRecord, &Facets)| facets.passed || run.step.is_forked();
+    let forked = match (durations(true), durations(false)) {
+        (Some(passed), Some(failed)) if first.runs.iter().zip(&first.facets).all(is_forked) => {
+            Some((passed * 20).max(WAITS)).filter(|enough| failed > *enough)
+        }
+        _ => None,
+    };
+    Patience { timeout, stall, forked, ..patience }
 }
 
 /// Lets tests run side by side, or one of them alone.

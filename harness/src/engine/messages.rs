@@ -313,6 +313,8 @@ pub struct Standing {
 /// What a thread is at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThreadState {
+    /// Its number.
+    pub id: i32,
     /// Its name as the system has it.
     pub name: String,
     /// What it does.

@@ -13,9 +13,60 @@ pub enum NotFound {
     GivenUp,
 }
 
-/// Items that are `enough` together, none of which may be left out, by their positions in order. `None` of an
-/// experiment ends the search.
-pub fn minimise(count: usize, mut enough: impl FnMut(&[usize]) -> Option<bool>) -> Result<Vec<usize>, NotFound> {
+/// What a set of items does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It is enough.
+    Enough,
+    /// Nothing, so no part of it does anything either.
+    Nothing,
+    /// Something else, which may hide what a part of it does: some items break a process.
+    Other,
+}
+
+/// Items that are enough together, none of which may be left out, by their positions in order. An experiment tells the
+/// `effect` of a set; its `None` ends the search.
+pub fn minimise(count: usize, mut effect: impl FnMut(&[usize]) -> Option<Effect>) -> Result<Vec<usize>, NotFound> {
+    let needed = least(count, &mut effect)?;
+    if needed.len() < 2 {
+        return Ok(needed);
+    }
+    // One item is better than two: behind the prefix there may be one that is enough.
+    Ok(single(&others(count, &needed), &mut effect)?.map_or(needed, |single| vec![single]))
+}
+
+/// One of these items that is enough alone.
+pub fn single(items: &[usize], mut effect: impl FnMut(&[usize]) -> Option<Effect>) -> Result<Option<usize>, NotFound> {
+    if items.is_empty() {
+        return Ok(None);
+    }
+    match effect(items).ok_or(NotFound::GivenUp)? {
+        Effect::Nothing => return Ok(None),
+        Effect::Enough => {
+            let named = |positions: &[usize]| positions.iter().map(|at| items[*at]).collect::<Vec<_>>();
+            match least(items.len(), &mut |positions| effect(&named(positions))) {
+                Ok(found) if found.len() == 1 => return Ok(Some(items[found[0]])),
+                Err(NotFound::GivenUp) => return Err(NotFound::GivenUp),
+                _ => {}
+            }
+        }
+        Effect::Other => {}
+    }
+    for item in items.iter().take(SINGLES) {
+        if effect(&[*item]).ok_or(NotFound::GivenUp)? == Effect::Enough {
+            return Ok(Some(*item));
+        }
+    }
+    Ok(None)
+}
+
+/// All but some.
+pub fn others(count: usize, but: &[usize]) -> Vec<usize> {
+    (0..count).filter(|item| !but.contains(item)).collect()
+}
+
+fn least(count: usize, effect: &mut impl FnMut(&[usize]) -> Option<Effect>) -> Result<Vec<usize>, NotFound> {
+    let mut enough = |set: &[usize]| effect(set).map(|effect| effect == Effect::Enough);
     let mut needed: Vec<usize> = Vec::new();
     let mut rest = count;
     loop {
@@ -50,15 +101,6 @@ pub fn minimise(count: usize, mut enough: impl FnMut(&[usize]) -> Option<bool>) 
         rest = size - 1;
     }
     let needed = sorted(&needed);
-    if needed.len() < 2 {
-        return Ok(needed);
-    }
-    // One item is better than two: behind the prefix there may be one that is enough.
-    for single in 0..count {
-        if !needed.contains(&single) && single < SINGLES && enough(&[single]).ok_or(NotFound::GivenUp)? {
-            return Ok(vec![single]);
-        }
-    }
     let mut least = needed.clone();
     for item in needed {
         let without: Vec<usize> = least.iter().copied().filter(|other| *other != item).collect();
@@ -69,7 +111,7 @@ pub fn minimise(count: usize, mut enough: impl FnMut(&[usize]) -> Option<bool>) 
     Ok(least)
 }
 
-/// Single items that are tried where several were found.
+/// Single items that are tried where all together tell nothing.
 const SINGLES: usize = 16;
 
 fn with_prefix(needed: &[usize], size: usize) -> Vec<usize> {
@@ -88,12 +130,16 @@ fn sorted(set: &[usize]) -> Vec<usize> {
 mod tests {
     use super::*;
 
+    fn effect(enough: bool) -> Option<Effect> {
+        Some(if enough { Effect::Enough } else { Effect::Nothing })
+    }
+
     /// Searches for `guilty` among `count`; the answer, and how many experiments it took.
     fn search(count: usize, guilty: &[usize]) -> (Result<Vec<usize>, NotFound>, usize) {
         let mut experiments = 0;
         let found = minimise(count, |set| {
             experiments += 1;
-            Some(guilty.iter().all(|item| set.contains(item)))
+            effect(guilty.iter().all(|item| set.contains(item)))
         });
         (found, experiments)
     }
@@ -114,26 +160,47 @@ mod tests {
         for guilty in [&[0, 1][..], &[0, 39], &[17, 18], &[3, 20, 39]] {
             let (found, experiments) = search(40, guilty);
             assert_eq!(found, Ok(guilty.to_vec()));
-            assert!(experiments < 60, "{experiments}");
+            assert!(experiments < 40, "{experiments}");
         }
     }
 
     #[test]
+    fn a_single_item_is_looked_for_one_by_one_where_all_together_break_the_process() {
+        let breaks = |set: &[usize]| set.contains(&7) && set.len() > 1;
+        let enough = |set: &[usize]| match set {
+            _ if breaks(set) => Some(Effect::Other),
+            _ => effect(set.contains(&5)),
+        };
+        assert_eq!(single(&[1, 5, 7], enough), Ok(Some(5)));
+        assert_eq!(single(&[1, 7], enough), Ok(None));
+    }
+
+    #[test]
+    fn where_all_together_do_nothing_no_part_is_tried() {
+        let mut experiments = 0;
+        let found = single(&[1, 5, 7], |_| {
+            experiments += 1;
+            effect(false)
+        });
+        assert_eq!((found, experiments), (Ok(None), 1));
+    }
+
+    #[test]
     fn one_that_is_enough_by_itself_is_preferred_to_two_likelier_ones() {
-        let enough = |set: &[usize]| Some(set.contains(&9) || (set.contains(&0) && set.contains(&2)));
+        let enough = |set: &[usize]| effect(set.contains(&9) || (set.contains(&0) && set.contains(&2)));
         assert_eq!(minimise(12, enough), Ok(vec![9]));
     }
 
     #[test]
     fn an_item_that_breaks_the_process_is_avoided() {
-        let enough = |set: &[usize]| Some(set.contains(&4) && !set.contains(&30));
+        let enough = |set: &[usize]| effect(set.contains(&4) && !set.contains(&30));
         assert_eq!(minimise(40, enough), Ok(vec![4]));
     }
 
     #[test]
     fn what_is_not_among_them_is_not_found() {
-        assert_eq!(minimise(0, |_| Some(true)), Err(NotFound::NotAmongThem));
-        assert_eq!(minimise(33, |_| Some(false)), Err(NotFound::NotAmongThem));
+        assert_eq!(minimise(0, |_| effect(true)), Err(NotFound::NotAmongThem));
+        assert_eq!(minimise(33, |_| effect(false)), Err(NotFound::NotAmongThem));
         assert_eq!(minimise(33, |_| None), Err(NotFound::GivenUp));
     }
 }

@@ -91,6 +91,7 @@ fn run_report(run: &RunRecord, case: &TestCase) -> RunReport {
         stdout: text(&run.stdout),
         stderr: text(&run.stderr),
         observed: run.observed.iter().map(|(name, tokens)| (name.clone(), json(&tokens.0))).collect(),
+        ids: run.ids.clone(),
     }
 }
 

@@ -1,7 +1,11 @@
 //! The search for the cause of a difference: what the parent has changed since it was clean is put back in forked
 //! children, until the least of it is found that makes the difference.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use nix::unistd::Pid;
 
 use crate::analysis::{Origin, Storage, Variable};
 use crate::case::TestCase;
@@ -15,8 +19,9 @@ use super::facets::{Facets, Kind};
 use super::goal::Goal;
 use super::judge::{Serve, Terms};
 use super::messages::{End, Item, Reply, Request, Session, Standing, Step, Waiting};
-use super::minimise::{NotFound, minimise};
+use super::minimise::{Effect, NotFound, minimise, others, single};
 use super::patience::Patience;
+use super::standing;
 use super::stopwatch::Stopwatch;
 
 /// What was found, and what was not.
@@ -30,6 +35,10 @@ pub struct Found {
     pub parent: Option<Waiting>,
     /// Where a child of that very parent stood when it was proven to hang.
     pub hung: Option<Standing>,
+    /// Where the threads of that parent stood before, if a hang was to be explained.
+    pub at_fork: Standing,
+    /// Where in that parent's memory the one static is that was proven.
+    pub proven_at: Option<RangeInclusive<u64>>,
     /// Children that end without destructors do not differ.
     pub by_destructor: bool,
 }
@@ -52,6 +61,8 @@ pub struct Experiment<'a> {
 const SUSPECTS: usize = 5;
 /// How many are put back alone to see whether they break a process.
 const SINGLES: usize = 16;
+/// What it may take to find another cause, once there is one.
+const ALTERNATIVE: Duration = Duration::from_millis(700);
 
 /// Looks for what makes forked children differ from fresh processes.
 pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &mut Analyser) -> Found {
@@ -80,7 +91,7 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
     let by_destructor = laboratory.needs_destructors();
     let parent = laboratory.waiting.clone().unwrap_or(waiting);
     let causes = causes(&candidates, &conclusion, analyser, &parent);
-    let mut notes = conclusion.notes;
+    let mut notes = conclusion.notes.clone();
     if !causes.is_empty() && has_no_symbols(&candidates) {
         notes.push(
             "the executable has no symbols, so variables are named by their addresses: build it without `strip` to see \
@@ -88,7 +99,9 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
                 .into(),
         );
     }
-    Found { causes, notes, parent: Some(parent), hung: laboratory.hung, by_destructor }
+    let proven_at = proven_at(&candidates, &conclusion, &parent);
+    let Laboratory { hung, at_fork, .. } = laboratory;
+    Found { causes, notes, parent: Some(parent), hung, at_fork, proven_at, by_destructor }
 }
 
 /// What the experiments came to.
@@ -96,13 +109,15 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
 struct Conclusion {
     /// The positions of the candidates to be named.
     named: Vec<usize>,
+    /// That of one which does the same alone.
+    instead: Option<usize>,
     proven: bool,
     notes: Vec<String>,
 }
 
 /// The candidates that are to be named, with what they were and are.
 fn causes(candidates: &[Candidate], conclusion: &Conclusion, analyser: &mut Analyser, parent: &Waiting) -> Vec<Cause> {
-    let named = || conclusion.named.iter().map(|position| &candidates[*position]);
+    let named = || conclusion.named.iter().chain(&conclusion.instead).map(|position| &candidates[*position]);
     let variables = named().filter_map(|candidate| match candidate {
         Candidate::Memory(variables) => Some(variables[0].span),
         Candidate::State(_) => None,
@@ -116,7 +131,25 @@ fn causes(candidates: &[Candidate], conclusion: &Conclusion, analyser: &mut Anal
         }
         cause
     };
-    named().map(cause).collect()
+    let mut causes: Vec<Cause> = named().map(cause).collect();
+    let instead = causes.split_off(conclusion.named.len());
+    if let Some(first) = causes.first_mut() {
+        first.alternatives = instead;
+    }
+    causes
+}
+
+/// The addresses of the one static that was proven.
+fn proven_at(candidates: &[Candidate], conclusion: &Conclusion, parent: &Waiting) -> Option<RangeInclusive<u64>> {
+    let [only] = conclusion.named[..] else { return None };
+    let Candidate::Memory(variables) = candidates.get(only).filter(|_| conclusion.proven)? else { return None };
+    let span = variables[0].span;
+    let start = span.start.wrapping_add(parent.warm.bias);
+    (span.storage == Storage::Static).then(|| start..=start.saturating_add(span.length.saturating_sub(1)))
+}
+
+fn items(candidates: &[Candidate], set: &[usize]) -> Vec<Item> {
+    set.iter().flat_map(|at| candidates[*at].items()).collect()
 }
 
 fn ruled_out(candidates: &[Candidate]) -> String {
@@ -253,10 +286,16 @@ struct Laboratory<'a, S> {
     in_pairs: bool,
     /// Siblings in the last experiment.
     last_took: usize,
+    /// The last child did what forked ones do with nothing put back.
+    last_is_like_forked: bool,
+    /// What was tried to steer the search.
+    known: BTreeMap<Vec<usize>, Effect>,
     /// The parent's children were seen to differ with nothing put back.
     is_seen_to_differ: bool,
     /// Where one of them stood.
     hung: Option<Standing>,
+    /// Where the parent's threads stood before.
+    at_fork: Standing,
     /// Children are cut as soon as it is likely what they come to.
     in_haste: bool,
     /// What could not be put back.
@@ -289,8 +328,11 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             child_exit: experiment.terms.child_exit,
             in_pairs: true,
             last_took: 0,
+            last_is_like_forked: false,
+            known: BTreeMap::new(),
             is_seen_to_differ: false,
             hung: None,
+            at_fork: Standing::default(),
             in_haste: true,
             stuck: Vec::new(),
             breaks: false,
@@ -299,12 +341,14 @@ impl<'a, S: Serve> Laboratory<'a, S> {
 
     /// The least set of candidates that makes the difference, and whether it does so every time.
     fn conclude(&mut self, candidates: &[Candidate]) -> Conclusion {
-        let items = |set: &[usize]| -> Vec<Item> { set.iter().flat_map(|at| candidates[*at].items()).collect() };
-        let mut least = minimise(candidates.len(), |set| self.reaches(&items(set)));
+        let items = |set: &[usize]| items(candidates, set);
+        self.known.clear();
+        let mut least = minimise(candidates.len(), |set| self.effect(candidates, set));
         if least == Err(NotFound::NotAmongThem) && !self.fresh_parents {
             // What earlier children have left outside the process may hide what is put back in later ones.
             self.fresh_parents = true;
-            least = minimise(candidates.len(), |set| self.reaches(&items(set)));
+            self.known.clear();
+            least = minimise(candidates.len(), |set| self.effect(candidates, set));
         }
         let set = match least {
             Ok(set) => set,
@@ -321,17 +365,20 @@ impl<'a, S: Serve> Laboratory<'a, S> {
         match self.confirms(&items(&set)) {
             Some(true) if self.experiment.goal.is_wordless() => {
                 self.in_haste = false;
-                self.rule_out_others(candidates.len(), set, items)
+                self.rule_out_others(candidates, set)
             }
-            Some(true) => Conclusion { named: set, proven: true, notes: Vec::new() },
+            Some(true) => {
+                let instead = self.alternative(candidates, &set);
+                Conclusion { named: set, instead, proven: true, notes: Vec::new() }
+            }
             // What was cut too early may have led astray.
             Some(false) if std::mem::take(&mut self.in_haste) => self.conclude(candidates),
             Some(false) => {
                 let suspects = if set.len() == 1 { "the suspect" } else { "the suspects" };
                 let note = format!("putting back {suspects} made the difference go away once, and not again");
-                Conclusion { named: set, proven: false, notes: vec![note] }
+                Conclusion { named: set, notes: vec![note], ..Conclusion::default() }
             }
-            None => Conclusion { named: set, proven: false, notes: vec![self.given_up()] },
+            None => Conclusion { named: set, notes: vec![self.given_up()], ..Conclusion::default() },
         }
     }
 
@@ -357,18 +404,31 @@ impl<'a, S: Serve> Laboratory<'a, S> {
                   that the parent has changed makes the difference"
                 .into(),
         };
-        Conclusion { named, proven: false, notes: vec![note] }
+        Conclusion { named, notes: vec![note], ..Conclusion::default() }
+    }
+
+    /// Another candidate that makes the difference alone, where that can be told at little cost.
+    fn alternative(&mut self, candidates: &[Candidate], set: &[usize]) -> Option<usize> {
+        let told = |at: &usize| candidates[*at].is_suspicious();
+        let others: Vec<usize> = others(candidates.len(), set).into_iter().filter(told).collect();
+        let time = self.time;
+        self.time = time.min(self.spent.elapsed() + ALTERNATIVE);
+        let found = single(&others, |set| self.effect(candidates, set)).ok().flatten();
+        let found = found.filter(|at| self.confirms(&candidates[*at].items()) == Some(true));
+        self.time = time;
+        found
     }
 
     /// Others that bring a child to the same end may do so for another reason. `all` candidates are there, and the
     /// `set` of them was confirmed.
-    fn rule_out_others(&mut self, all: usize, set: Vec<usize>, items: impl Fn(&[usize]) -> Vec<Item>) -> Conclusion {
-        let others: Vec<usize> = (0..all).filter(|candidate| !set.contains(candidate)).collect();
+    fn rule_out_others(&mut self, candidates: &[Candidate], set: Vec<usize>) -> Conclusion {
+        let others = others(candidates.len(), &set);
         let named = |positions: &[usize]| -> Vec<usize> { positions.iter().map(|at| others[*at]).collect() };
-        let also = minimise(others.len(), |positions| self.reaches(&items(&named(positions))));
+        self.known.clear();
+        let also = minimise(others.len(), |positions| self.effect(candidates, &named(positions)));
         // Where the budget is spent before all were tried, there may be others.
         let proven = also == Err(NotFound::NotAmongThem);
-        let mut conclusion = Conclusion { named: set, proven, notes: Vec::new() };
+        let mut conclusion = Conclusion { named: set, proven, ..Conclusion::default() };
         if let Ok(positions) = &also {
             conclusion.named.extend(named(positions));
             conclusion.notes.push(
@@ -386,7 +446,7 @@ impl<'a, S: Serve> Laboratory<'a, S> {
     /// What is likely, where experiments could not tell.
     fn suspect(&self, candidates: &[Candidate]) -> Conclusion {
         let likely = (0..candidates.len()).filter(|position| candidates[*position].is_suspicious());
-        Conclusion { named: likely.take(SUSPECTS).collect(), proven: false, notes: vec![self.given_up()] }
+        Conclusion { named: likely.take(SUSPECTS).collect(), notes: vec![self.given_up()], ..Conclusion::default() }
     }
 
     /// Whether children that end without destructors do not differ.
@@ -405,7 +465,24 @@ impl<'a, S: Serve> Laboratory<'a, S> {
         let request = Request { session: Session::Open, steps, ..self.request(None) };
         (self.is_seen_to_differ, self.hung) = (false, None);
         self.waiting = self.server.serve(&request).ok()?.waiting;
+        if let Some(waiting) = self.waiting.as_ref().filter(|_| self.experiment.goal.is_hang()) {
+            self.at_fork = standing::undisturbed(Pid::from_raw(waiting.parent));
+        }
         self.waiting.clone()
+    }
+
+    /// What it does to put a set of candidates back, as far as is known or can be tried.
+    fn effect(&mut self, candidates: &[Candidate], set: &[usize]) -> Option<Effect> {
+        if let Some(known) = self.known.get(set) {
+            return Some(*known);
+        }
+        let effect = match self.reaches(&items(candidates, set))? {
+            true => Effect::Enough,
+            false if self.last_is_like_forked => Effect::Nothing,
+            false => Effect::Other,
+        };
+        self.known.insert(set.to_vec(), effect);
+        Some(effect)
     }
 
     /// Whether forked children in which the items are put back reach the goal. `None` where that cannot be told.
@@ -499,6 +576,7 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             let is_enough = aim == Aim::Steer || facets.kind == Kind::Hung;
             siblings.push(facets);
             self.last_took = siblings.len();
+            self.last_is_like_forked = siblings.last().is_some_and(|last| goal.is_like_forked(last));
             if is_enough && !goal.is_open(&siblings) {
                 self.is_seen_to_differ |= items.is_empty();
                 return Some(false);

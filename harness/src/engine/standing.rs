@@ -21,7 +21,6 @@ const STACK: usize = 48 << 10;
 /// Where all threads stand, with copies of their stacks. The process is a child of the caller that is to be killed: one
 /// that runs is stopped, since only of a thread that has stopped the system tells where it is.
 pub fn of(pid: Pid) -> Standing {
-    let memory = File::open(format!("/proc/{pid}/mem")).ok();
     let threads = tree::threads(pid).unwrap_or_default();
     let before: Vec<(i32, At)> = threads
         .into_iter()
@@ -31,7 +30,19 @@ pub fn of(pid: Pid) -> Standing {
     if pid != Pid::this() && before.iter().any(|(_, at)| *at == At::Running) {
         stop(pid, &before);
     }
-    let threads = before.into_iter().map(|(thread, at)| ThreadState {
+    read(pid, before)
+}
+
+/// The same of a process that is to live on: what runs is let alone, and has no stack.
+pub fn undisturbed(pid: Pid) -> Standing {
+    let threads = tree::threads(pid).unwrap_or_default();
+    read(pid, threads.into_iter().take(THREADS).map(|thread| (thread, at(pid, thread))).collect())
+}
+
+fn read(pid: Pid, threads: Vec<(i32, At)>) -> Standing {
+    let memory = File::open(format!("/proc/{pid}/mem")).ok();
+    let threads = threads.into_iter().map(|(thread, at)| ThreadState {
+        id: thread,
         name: tree::thread_name(pid, thread).unwrap_or_default(),
         at,
         dump: memory.as_ref().and_then(|memory| dump(memory, &syscall_line(pid, thread)?)),

@@ -10,12 +10,12 @@ use crate::{Level, Lint, StartMethod};
 use super::facets::{Facets, Kind};
 use super::history::{Attempt, History, Place};
 use super::judge::Terms;
-use super::{accepted, states, variables};
+use super::{accepted, random, states, variables};
 
 mod argument;
 mod words;
 
-use words::{describe, in_words, join};
+use words::{cut, describe, in_words, join};
 
 /// What is said of a test.
 pub struct Judgement {
@@ -282,7 +282,21 @@ impl Findings<'_> {
             self.add(Lint::Random, prefix.to_owned(), values, None);
             return;
         }
-        for difference in differences {
+        let shared = if varying.is_empty() { Vec::new() } else { self.shared(seen, tree_of) };
+        for part in &shared {
+            let whole = |path: &str| path.starts_with(&part.path) || part.path.starts_with(path);
+            let value = differences.iter().find(|difference| whole(&difference.path)).map(|found| &found.values);
+            let of = |place: Place| value.and_then(|values| values.get(&key(place)).cloned());
+            let values = self.by_label(seen.iter().filter_map(|(place, _)| Some((*place, of(*place)?))));
+            let note = format!(
+                "forked siblings have `{}` in common, where each fresh process has something else",
+                cut(&part.text)
+            );
+            self.add(Lint::Random, join(prefix, &part.path), values, Some(note));
+        }
+        let is_shared =
+            |path: &str| shared.iter().any(|part| part.path.starts_with(path) || path.starts_with(part.path.as_str()));
+        for difference in differences.into_iter().filter(|difference| !is_shared(&difference.path)) {
             if varying.iter().any(|path| path.starts_with(&difference.path) || difference.path.starts_with(path)) {
                 let name = join(prefix, &difference.path);
                 self.notes.push(match name.as_str() {
@@ -303,6 +317,23 @@ impl Findings<'_> {
             });
             self.add(if once { Lint::Once } else { lint }, path, values, None);
         }
+    }
+
+    /// What forked siblings have in common of a value that varies, and that is random elsewhere.
+    fn shared(&self, seen: &[(Place, Value)], tree_of: &dyn Fn(&Facets) -> Option<Value>) -> Vec<random::Shared> {
+        let (mut pairs, mut fresh) = (Vec::new(), Vec::new());
+        for attempt in &self.history.attempts {
+            let of = |method: StartMethod| {
+                let places = seen.iter().filter(move |(place, _)| place.method == Some(method));
+                places.filter_map(|(place, _)| tree_of(attempt.at(*place)?.1)).collect::<Vec<_>>()
+            };
+            let Ok(pair) = <[Value; 2]>::try_from(of(StartMethod::Fork)) else { return Vec::new() };
+            pairs.push(pair);
+            fresh.extend(of(StartMethod::Spawn));
+            fresh.extend(of(StartMethod::ForkServer));
+        }
+        let pairs: Vec<[&Value; 2]> = pairs.iter().map(|[one, other]| [one, other]).collect();
+        random::shared(&pairs, &fresh.iter().collect::<Vec<_>>())
     }
 
     /// Forked siblings have the same value, fresh processes and other parents another each time.

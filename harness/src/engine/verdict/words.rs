@@ -22,7 +22,7 @@ pub fn in_words(values: &BTreeMap<String, String>) -> String {
 }
 
 /// What a sentence has room for.
-fn cut(text: &str) -> String {
+pub fn cut(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
