@@ -271,6 +271,9 @@ pub enum End {
     },
     /// It would have shown nothing new.
     NotRun,
+    /// A clean process could not start another one for it, for want of something of the system's: that says nothing of the
+    /// test. What a parent cannot start may be so by what the body has done to it, and is lost.
+    NotStarted(String),
     /// There is no result that can be trusted.
     Lost(String),
 }

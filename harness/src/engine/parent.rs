@@ -88,7 +88,8 @@ pub fn main(case: &TestCase, request: &Request, region: &Region, server: Listene
     sys::end::immediately(0)
 }
 
-const THREAD_FAILED: i32 = 253;
+/// The status of a parent that could not have a thread for the test, and has run nothing of it.
+pub const THREAD_FAILED: i32 = 253;
 
 struct Parent<'a> {
     case: &'a TestCase,
@@ -607,6 +608,11 @@ pub fn lost(step: Step, reason: String) -> RunRecord {
         variables: None,
         stuck: Vec::new(),
     }
+}
+
+/// A run for which a clean process could not start another one, whatever the test has done.
+pub fn not_started(step: Step, reason: String) -> RunRecord {
+    RunRecord { end: End::NotStarted(reason), ..lost(step, String::new()) }
 }
 
 fn not_run(step: Step) -> RunRecord {
