@@ -27,6 +27,7 @@ mod cases {
     mod packaging;
     mod reports;
     mod seed;
+    mod shortages;
     mod state;
     mod statics;
     mod surroundings;

@@ -1,8 +1,8 @@
 //! The last run of this target directory, as its JSON lines: what filters and `cargo xproc accept` ask for.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -52,15 +52,16 @@ pub fn read(target_dir: &Path) -> Result<Differences> {
 /// Writes a run down while it goes on. What was there before stays until it is complete.
 #[derive(Debug)]
 pub struct Recorder {
-    /// `None` once it cannot be written: that is no reason to stop.
-    file: Option<BufWriter<NamedTempFile>>,
+    /// Without a name, so that nothing is left where this process is killed. `None` once it cannot be written: that is no
+    /// reason to stop.
+    file: Option<BufWriter<File>>,
     path: PathBuf,
 }
 
 impl Recorder {
     pub fn new(target_dir: &Path) -> Recorder {
         let path = path(target_dir);
-        let file = path.parent().and_then(|directory| NamedTempFile::new_in(directory).ok());
+        let file = path.parent().and_then(|directory| tempfile::tempfile_in(directory).ok());
         Recorder { file: file.map(BufWriter::new), path }
     }
 
@@ -72,8 +73,7 @@ impl Recorder {
     pub fn finish(mut self, stale: &[Entry]) -> Result<(), String> {
         self.append(&Note::Baseline { stale: stale.to_vec() });
         let Some(file) = self.file.take() else { return Err("it cannot be written".to_owned()) };
-        let file = file.into_inner().map_err(|error| error.to_string())?;
-        file.persist(&self.path).map(drop).map_err(|error| error.to_string())
+        replace(&self.path, file).map_err(|error| error.to_string())
     }
 
     fn append(&mut self, line: &impl Serialize) {
@@ -84,6 +84,16 @@ impl Recorder {
             }
         }
     }
+}
+
+/// Gives a file without a name that of another one.
+fn replace(path: &Path, file: BufWriter<File>) -> io::Result<()> {
+    let mut file = file.into_inner()?;
+    file.rewind()?;
+    let mut named = NamedTempFile::new_in(path.parent().unwrap_or(path))?;
+    io::copy(&mut file, &mut named)?;
+    named.persist(path)?;
+    Ok(())
 }
 
 /// What is added to the lines of the run.

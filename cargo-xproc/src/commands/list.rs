@@ -3,6 +3,7 @@
 use crate::args::ListArgs;
 use crate::cargo::Surroundings;
 use crate::config::Config;
+use crate::doctor;
 use crate::error::Result;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupts;
@@ -12,6 +13,7 @@ use crate::run;
 
 pub fn run(args: ListArgs) -> Result<ExitCode> {
     super::set_color(&args.cargo);
+    doctor::require()?;
     let interrupts = Interrupts::watch()?;
     let surroundings = Surroundings::look(&args.cargo)?;
     let config = Config::load(&args.settings(), &surroundings.workspace_root)?;

@@ -66,7 +66,6 @@ fn build(options: &Options, surroundings: &Surroundings, interrupts: &Interrupts
 
 /// What a build of ours needs, whoever makes it.
 fn prepare(options: &CargoOptions, surroundings: &Surroundings) -> Result<(Directory, Listener)> {
-    crate::doctor::require()?;
     let directory = Directory::open(surroundings)?;
     let builder =
         Builder { directory: directory.clone(), options: options.clone(), surroundings: surroundings.clone() };

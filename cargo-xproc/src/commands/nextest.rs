@@ -9,6 +9,7 @@ use crate::cargo::Surroundings;
 use crate::cargo::invocation;
 use crate::cargo_options::CargoOptions;
 use crate::config::Config;
+use crate::doctor;
 use crate::error::{Context, Result};
 use crate::exit_code::ExitCode;
 use crate::options;
@@ -17,6 +18,7 @@ use crate::options;
 const BUILT_BEFORE: [&str; 2] = ["--archive-file", "--binaries-metadata"];
 
 pub fn run(arguments: &[OsString]) -> Result<process::ExitCode> {
+    doctor::require()?;
     let is_archiving = arguments.first().is_some_and(|command| command == "archive");
     let code = if !is_archiving && BUILT_BEFORE.iter().any(|name| value(arguments, name).is_some()) {
         run_built(arguments)?

@@ -86,6 +86,8 @@ pub struct Reporter {
     told_of_statics: bool,
     /// Nobody reads stdout any more.
     is_closed: bool,
+    /// Results could not be written there.
+    is_lost: bool,
     recorder: Option<Recorder>,
     progress: Option<Progress>,
     /// Of the baseline: differences that were accepted, and what did not happen any more.
@@ -143,6 +145,7 @@ impl Reporter {
             clock,
             told_of_statics: false,
             is_closed: false,
+            is_lost: false,
             recorder: None,
             progress: None,
             accepted: 0,
@@ -286,6 +289,7 @@ impl Reporter {
             show(&self.human.summary(&self.totals, elapsed, &self.skipped, &self.doctests));
         }
         self.tell_of_baseline();
+        let code = if self.is_lost && code != ExitCode::Interrupted { ExitCode::Fault } else { code };
         if let Some(Err(error)) = self.recorder.take().map(|recorder| recorder.finish(&self.stale)) {
             self.warn(&format!("this run is not recorded for `verdict()` and `cargo xproc accept`: {error}"));
         }
@@ -350,7 +354,14 @@ impl Reporter {
         }
         if let Err(error) = json::write(line, &mut io::stdout().lock()) {
             self.is_closed = true;
-            self.warn(&format!("error writing results to stdout: {error}"));
+            let message = format!("error writing results to stdout: {error}");
+            // Who has closed it has seen enough; else somebody waits for what does not come.
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                self.warn(&message);
+            } else {
+                self.is_lost = true;
+                self.fault(&message);
+            }
         }
     }
 }

@@ -43,21 +43,11 @@ pub fn run(
     log: Log<'_>,
 ) -> ! {
     state::mark_captured();
-    let record = match ready(case, arguments) {
+    let ended = match ready(case, arguments) {
         Ok(arguments) => body::run(case, arguments, Some(method), looks, inspect),
-        Err(end) => ChildRecord {
-            end,
-            duration_us: 0,
-            busy_us: 0,
-            observed: Vec::new(),
-            arguments: Vec::new(),
-            ids: vec![std::process::id() as i32, sys::tree::thread_id()],
-            state: None,
-            variables: None,
-            stuck: Vec::new(),
-        },
+        Err(end) => record(end),
     };
-    report(log, ChildRecord { stuck, ..record });
+    report(log, ChildRecord { stuck, ..ended });
     match exit {
         ChildExit::Immediate => sys::end::immediately(0),
         ChildExit::Exit => sys::end::with_handlers(0),
@@ -77,9 +67,12 @@ pub fn run_on_thread(
         let body = thread::Builder::new().name(case.name.clone()).spawn_scoped(scope, move || {
             run(case, ChildArguments::Encoded(arguments), method, orders, Vec::new(), log)
         });
-        if body.is_err() {
-            // No region is left to report into: the supervisor sees this status.
-            sys::end::silently(THREAD_FAILED);
+        if let Err(error) = body {
+            let reason = format!("the child cannot have a thread: {error}");
+            // What it has inherited from a parent may be the reason.
+            let clean = method == StartMethod::ForkServer;
+            report(log, record(if clean { End::NotStarted(reason) } else { End::Lost(reason) }));
+            sys::end::silently(0);
         }
         // The end of the scope parks this thread for good: the other one ends the process.
     });
@@ -108,9 +101,23 @@ pub fn spawned(file: std::os::fd::OwnedFd, cases: Cases<'_>) -> ! {
     run_on_thread(&case, order.arguments, StartMethod::Spawn, orders, log)
 }
 
-/// Statuses of a child that could not even begin, beyond those that programs use.
-const THREAD_FAILED: i32 = 253;
+/// The status of a child that could not even begin, beyond those that programs use.
 const REGION_FAILED: i32 = 252;
+
+/// Of a body that was not run.
+fn record(end: End) -> ChildRecord {
+    ChildRecord {
+        end,
+        duration_us: 0,
+        busy_us: 0,
+        observed: Vec::new(),
+        arguments: Vec::new(),
+        ids: vec![std::process::id() as i32, sys::tree::thread_id()],
+        state: None,
+        variables: None,
+        stuck: Vec::new(),
+    }
+}
 
 fn ready(case: &TestCase, arguments: ChildArguments) -> Result<Option<Box<dyn Arguments>>, End> {
     match (arguments, &case.body) {

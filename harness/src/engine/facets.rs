@@ -106,7 +106,7 @@ fn kind(end: &End) -> Kind {
         End::Exited(code) => Kind::Exited(*code),
         End::Signaled(signal) => Kind::Signaled(*signal),
         End::TimedOut { .. } | End::Deadlocked { .. } => Kind::Hung,
-        End::Lost(_) | End::NotRun => Kind::Lost,
+        End::Lost(_) | End::NotRun | End::NotStarted(_) => Kind::Lost,
     }
 }
 

@@ -73,6 +73,14 @@ impl Attempt {
         }
     }
 
+    /// Why a run could not be started, if one could not.
+    pub fn not_started(&self) -> Option<&str> {
+        self.runs.iter().find_map(|run| match &run.end {
+            End::NotStarted(reason) => Some(reason.as_str()),
+            _ => None,
+        })
+    }
+
     /// Prepares the runs for comparison.
     pub fn compare(&mut self, should_panic: &ShouldPanic) {
         let ids: Vec<i32> = self.runs.iter().flat_map(|run| run.ids.iter().copied()).collect();
@@ -113,6 +121,20 @@ impl History {
     /// What was seen at a place, one for each attempt that has it.
     pub fn series(&self, place: Place) -> Vec<&Facets> {
         self.attempts.iter().filter_map(|attempt| Some(attempt.at(place)?.1)).collect()
+    }
+
+    /// Leaves out attempts of which a run could not be started: they show nothing of the test. Gives the reason where the
+    /// others are not enough to say that something differs.
+    pub fn leave_out_not_started(&mut self) -> Option<String> {
+        let reason = self.attempts.iter().find_map(Attempt::not_started).map(str::to_owned);
+        let was_run = |attempt: &Attempt| attempt.not_started().is_none();
+        self.twice = self.twice.take().filter(was_run);
+        self.decoded = self.decoded.take().filter(was_run);
+        if self.attempts.iter().filter(|attempt| was_run(attempt)).count() > 1 {
+            self.attempts.retain(was_run);
+            return None;
+        }
+        reason
     }
 
     /// The first attempt.

@@ -170,11 +170,20 @@ pub fn judge(
     if had_company {
         // What tests do to each other outside their processes is no difference between start methods.
         let beside_others = std::mem::replace(&mut history.attempts[0], attempt(terms.steps(false), patience));
-        history.differed_beside_others = verdict::passes(history.first(), case, &terms);
+        history.differed_beside_others =
+            beside_others.not_started().is_none() && verdict::passes(history.first(), case, &terms);
         if verdict::only_first_passes(&beside_others) && !history.first().facets.iter().any(|facets| facets.passed) {
             // What the test leaves outside its process is there already: only its very first run could pass.
             history.attempts.insert(0, beside_others);
         }
+    }
+    if history.first().not_started().is_some() {
+        // What was wanting may be there again, now that no other test runs.
+        history.attempts[0] = attempt(terms.steps(false), patience);
+    }
+    if let Some(reason) = history.first().not_started() {
+        let judgement = verdict::not_started(reason);
+        return report::of_test(case, &history, judgement, began.elapsed());
     }
     let setup_failed = history.first().setup.as_ref().is_some_and(|setup| setup.failed.is_some());
     if !setup_failed && !verdict::agree(history.first(), case, &terms) {
@@ -203,6 +212,10 @@ pub fn judge(
             }
             history.decoded = Some(attempt(steps, patience));
         }
+    }
+    if let Some(reason) = history.leave_out_not_started() {
+        let judgement = verdict::not_started(&reason);
+        return report::of_test(case, &history, judgement, began.elapsed());
     }
     if !setup_failed && verdict::children_end_alike(&history) && !leaves_the_same(&history) {
         let subject = Subject { index, case, terms: &terms, patience };
@@ -348,12 +361,12 @@ fn attempt(
 }
 
 fn server_lost(step: Step, error: &io::Error) -> RunRecord {
-    let reason = match error.kind() {
+    match error.kind() {
         // It hung up without an answer.
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-            "the fork server, which starts and watches this test's processes, was killed while the test ran".into()
-        }
-        _ => format!("the fork server does not answer: {error}"),
-    };
-    RunRecord::lost(step, reason)
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => RunRecord::lost(
+            step,
+            "the fork server, which starts and watches this test's processes, was killed while the test ran".into(),
+        ),
+        _ => RunRecord::not_started(step, format!("the fork server does not answer: {error}")),
+    }
 }

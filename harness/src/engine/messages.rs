@@ -193,6 +193,11 @@ impl RunRecord {
         RunRecord { step, end, duration_us, busy_us, stdout, stderr, observed, arguments, ids, state, variables, stuck }
     }
 
+    /// A run for which a clean process could not start another one, whatever the test has done.
+    pub fn not_started(step: Step, reason: String) -> RunRecord {
+        RunRecord { end: End::NotStarted(reason), ..RunRecord::lost(step, String::new()) }
+    }
+
     /// A run that gave no result.
     pub fn lost(step: Step, reason: String) -> RunRecord {
         RunRecord {
@@ -297,6 +302,9 @@ pub enum End {
     },
     /// It would have shown nothing new.
     NotRun,
+    /// A clean process could not start another one for it, for want of something of the system's: that says nothing of the
+    /// test. What a parent cannot start may be so by what the body has done to it, and is lost.
+    NotStarted(String),
     /// There is no result that can be trusted.
     Lost(String),
 }

@@ -88,7 +88,8 @@ pub fn main(case: &TestCase, request: &Request, log: Log<'_>, server: Listener, 
     sys::end::immediately(0)
 }
 
-const THREAD_FAILED: i32 = 253;
+/// The status of a parent that could not have a thread for the test, and has run nothing of it.
+pub const THREAD_FAILED: i32 = 253;
 
 struct Parent<'a> {
     case: &'a TestCase,

@@ -114,7 +114,7 @@ fn outcome(end: &End, case: &TestCase) -> Outcome {
         End::Signaled(signal) => Outcome::Signaled { signal: signal_name(signal) },
         End::TimedOut { after_ms, .. } => Outcome::TimedOut { after_ms },
         End::Deadlocked { after_ms, .. } => Outcome::Deadlocked { after_ms },
-        End::Lost(reason) => Outcome::Lost { reason },
+        End::Lost(reason) | End::NotStarted(reason) => Outcome::Lost { reason },
         End::NotRun => Outcome::Lost { reason: "not run".into() },
     }
 }

@@ -302,6 +302,8 @@ struct Laboratory<'a, S> {
     stuck: Vec<Item>,
     /// A signal has ended a child in which something was put back.
     breaks: bool,
+    /// Why a child could not be started.
+    not_started: Option<String>,
     child_exit: ChildExit,
 }
 
@@ -336,6 +338,7 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             in_haste: true,
             stuck: Vec::new(),
             breaks: false,
+            not_started: None,
         }
     }
 
@@ -513,10 +516,10 @@ impl<'a, S: Serve> Laboratory<'a, S> {
     }
 
     fn given_up(&self) -> String {
-        let why = if self.is_spent() {
-            "its budget is spent (`--cause-time`, `--cause-children`)"
-        } else {
-            "a parent did not survive"
+        let why = match &self.not_started {
+            Some(reason) => reason,
+            None if self.is_spent() => "its budget is spent (`--cause-time`, `--cause-children`)",
+            None => "a parent did not survive",
         };
         format!("the search for the cause was given up: {why}")
     }
@@ -554,6 +557,10 @@ impl<'a, S: Serve> Laboratory<'a, S> {
             };
             let Reply { runs, waiting, .. } = self.server.serve(&request).ok()?;
             let run = runs.first()?;
+            if let End::NotStarted(reason) = &run.end {
+                self.not_started = Some(reason.clone());
+                return None;
+            }
             let stuck = run.stuck.iter().filter_map(|at| items.get(*at as usize));
             let stuck: Vec<Item> = stuck.filter(|item| !self.stuck.contains(item)).cloned().collect();
             self.stuck.extend(stuck);

@@ -214,9 +214,10 @@ impl Server {
             return failed("the test is not in this binary");
         };
         let log = Log::begin(&self.region);
+        let not_started = |reason: &str| Done::Replied(answered(&request, reason, RunRecord::not_started));
         let pipes = match Pipes::both() {
             Ok(pipes) => pipes,
-            Err(error) => return failed(&format!("cannot prepare a parent: {}", error.desc())),
+            Err(error) => return not_started(&format!("cannot prepare a parent: {}", error.desc())),
         };
         let pid = match fork() {
             Ok(Fork::Parent { child }) => child,
@@ -225,7 +226,7 @@ impl Server {
                 pipes.enter();
                 parent::main(&case, &request, log, self.listener, self.affinity)
             }
-            Err(error) => return failed(&format!("cannot fork: {}", error.desc())),
+            Err(error) => return not_started(&format!("cannot fork: {}", error.desc())),
         };
         let mut done = self.watch(&case, request, pid, pipes, log);
         if sys::tree::has_children() {
@@ -260,7 +261,10 @@ impl Server {
         match supervise(Watched { pid, stdout, stderr, leads_group: true }, &mut policy) {
             Ok(_) if policy.next.is_some() => Done::Next(policy.next.flatten()),
             Ok(ended) => Done::Replied(policy.told_now(Some(ended))),
-            Err(error) => Done::Replied(failed(&policy.request, &format!("cannot watch the parent: {}", error.desc()))),
+            Err(error) => {
+                let reason = format!("cannot watch the parent: {}", error.desc());
+                Done::Replied(answered(&policy.request, &reason, RunRecord::not_started))
+            }
         }
     }
 
@@ -430,7 +434,9 @@ impl ParentPolicy<'_> {
         let prepared = Region::anonymous(CHILD_CAPACITY).and_then(|region| Ok((region, Pipes::both()?)));
         let (region, pipes) = match prepared {
             Ok(prepared) => prepared,
-            Err(error) => return RunRecord::lost(step, format!("cannot prepare a forkserver child: {}", error.desc())),
+            Err(error) => {
+                return RunRecord::not_started(step, format!("cannot prepare a forkserver child: {}", error.desc()));
+            }
         };
         let log = Log::begin(&region);
         // What the parent has reported is out of the child's reach.
@@ -448,7 +454,7 @@ impl ParentPolicy<'_> {
                 let orders = Orders { exit, looks, inspect };
                 child::run_on_thread(self.case, arguments, StartMethod::ForkServer, orders, log)
             }
-            Err(error) => return RunRecord::lost(step, format!("cannot fork: {}", error.desc())),
+            Err(error) => return RunRecord::not_started(step, format!("cannot fork: {}", error.desc())),
         };
         self.server.region.inherit(true);
         let patience = Patience::of(&self.request).where_body_takes(body_takes);
@@ -533,6 +539,9 @@ fn interrupted(step: Step, ended: &Ended, in_body: bool, after_ms: u64, pid: Pid
         (None, Some(Status::Signaled(signal))) => {
             End::Lost(format!("{} ended the parent", super::report::signal_name(signal)))
         }
+        (None, Some(Status::Exited(parent::THREAD_FAILED))) => {
+            End::NotStarted("the parent cannot have a thread".into())
+        }
         (None, Some(Status::Exited(code))) => End::Lost(format!("the parent exited with status {code}")),
         (None, _) => End::Lost("the parent ended, and its status was taken by somebody else".into()),
     };
@@ -544,8 +553,11 @@ fn interrupted(step: Step, ended: &Ended, in_body: bool, after_ms: u64, pid: Pid
 }
 
 fn failed(request: &Request, reason: &str) -> Reply {
-    Reply {
-        runs: request.steps.first().map(|step| RunRecord::lost(*step, reason.to_owned())).into_iter().collect(),
-        ..Reply::default()
-    }
+    answered(request, reason, RunRecord::lost)
+}
+
+/// Of the first step, which has come to this.
+fn answered(request: &Request, reason: &str, what: fn(Step, String) -> RunRecord) -> Reply {
+    let runs = request.steps.first().map(|step| what(*step, reason.to_owned()));
+    Reply { runs: runs.into_iter().collect(), ..Reply::default() }
 }

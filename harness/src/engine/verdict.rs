@@ -125,6 +125,18 @@ pub fn conclude(history: &History, case: &TestCase, terms: &Terms) -> Judgement 
     accepted::apply(&terms.accepted, Judgement { verdict, denied, differences, causes, explained, notes })
 }
 
+/// Of a test of which a run could not be started each time: that it differs or not cannot be said.
+pub fn not_started(reason: &str) -> Judgement {
+    Judgement {
+        verdict: Verdict::Fail,
+        denied: false,
+        differences: Vec::new(),
+        causes: Vec::new(),
+        explained: Vec::new(),
+        notes: vec![format!("not all processes of the test could be started, so that nothing is said of it: {reason}")],
+    }
+}
+
 /// Whether the first run of the attempt passes, and no later one.
 pub fn only_first_passes(attempt: &Attempt) -> bool {
     attempt.facets.first().is_some_and(|facets| facets.passed) && later_fail_alike(attempt)
