@@ -14,6 +14,7 @@ use crate::state::Looks;
 use crate::{Level, Levels, Lint, StartMethod, TestReport};
 
 use super::analyser::Analyser;
+use super::facets::{Facets, Kind};
 use super::goal::Goal;
 use super::history::{Attempt, History};
 use super::inspect::Subject;
@@ -228,17 +229,20 @@ const STALL: Duration = Duration::from_secs(1);
 /// The same once it was seen.
 const STALL_AGAIN: Duration = Duration::from_millis(300);
 
-/// How long a repetition waits. Where a run failed after it had waited for long, as one that hangs does, and others
-/// passed in a fraction of that time, to see it hang again for this fraction is enough.
+/// How long a repetition waits. Where a run had to be ended, and others passed in a fraction of that time, to see it
+/// hang again for this fraction is enough. One that ended by itself, as with a panic, has the time to do so again: on a
+/// busy machine its backtrace alone may take seconds, and cut off it would seem to end in another way.
 fn less_patience(first: &Attempt, patience: Patience) -> Patience {
-    let durations = |passed: bool| {
-        let runs = first.runs.iter().zip(&first.facets).filter(move |(_, facets)| facets.passed == passed);
+    let longest = |is_one: &dyn Fn(&Facets) -> bool| {
+        let runs = first.runs.iter().zip(&first.facets).filter(|(_, facets)| is_one(facets));
         runs.map(|(run, _)| Duration::from_micros(run.duration_us)).max()
     };
-    let again = durations(true).unwrap_or(STALL).saturating_mul(STALL_FACTOR).max(STALL_AGAIN);
+    let (passed, failed) = (longest(&|facets| facets.passed), longest(&|facets| !facets.passed));
+    let has_hung = first.facets.iter().any(|facets| facets.kind == Kind::Hung);
+    let again = passed.unwrap_or(STALL).saturating_mul(STALL_FACTOR).max(STALL_AGAIN);
     let stall = patience.stall.map(|stall| if first.stalled() { again.min(stall) } else { stall });
-    let timeout = match (durations(true), durations(false)) {
-        (Some(passed), Some(failed)) => {
+    let timeout = match (passed, failed) {
+        (Some(passed), Some(failed)) if has_hung => {
             let enough = (passed * 20).max(Duration::from_secs(3));
             if failed > enough { enough.min(patience.timeout) } else { patience.timeout }
         }
@@ -343,4 +347,28 @@ fn server_lost(step: Step, error: &io::Error) -> RunRecord {
         _ => format!("the fork server does not answer: {error}"),
     };
     lost(step, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facets::passing;
+    use super::*;
+
+    const MINUTE: Patience = Patience { timeout: Duration::from_secs(60), stall: None, forked: None, busy: None };
+
+    /// After a run that passed at once and another that did not, in so many seconds.
+    fn timeout_after(kind: Kind, seconds: u64) -> u64 {
+        let run = |seconds| RunRecord { duration_us: seconds * 1_000_000, ..lost(Step::Parent, String::new()) };
+        let failed = Facets { passed: false, kind, ..passing(0) };
+        let first =
+            Attempt { runs: vec![run(0), run(seconds)], facets: vec![passing(0), failed], ..Attempt::default() };
+        less_patience(&first, MINUTE).timeout.as_secs()
+    }
+
+    #[test]
+    fn only_what_hangs_is_repeated_for_a_shorter_time() {
+        assert_eq!(timeout_after(Kind::Hung, 60), 3);
+        assert_eq!(timeout_after(Kind::Hung, 2), 60);
+        assert_eq!(timeout_after(Kind::Panicked, 4), 60);
+    }
 }

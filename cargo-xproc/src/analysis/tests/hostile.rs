@@ -19,7 +19,7 @@ use super::program::Program;
 
 const NOWHERE: Layout = Layout { bias: 0, thread_locals: 0 };
 /// As many variables the program has at least.
-const MANY: usize = 30;
+const MANY: usize = 25;
 
 /// The variables of the program but for those of the standard library, and the last parts of their names.
 fn own(image: &Image) -> Vec<(String, Span)> {
