@@ -20,11 +20,13 @@ pub struct Limits {
     pub elements: u64,
     /// Bytes of each string.
     pub bytes: u64,
+    /// Bytes of all strings together: lengths that lie may name the same bytes again and again.
+    pub all_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { depth: 24, parts: 2000, elements: 64, bytes: 4096 }
+        Limits { depth: 24, parts: 2000, elements: 64, bytes: 4096, all_bytes: 1 << 18 }
     }
 }
 
@@ -34,6 +36,8 @@ pub struct Reader<'r, 'i, 'd> {
     memory: &'r dyn Memory,
     limits: Limits,
     parts: Cell<u32>,
+    /// Bytes of strings.
+    read_bytes: Cell<u64>,
     /// What is being read, outermost first, to cut cycles.
     open: RefCell<Vec<(u64, Entry)>>,
 }
@@ -49,7 +53,7 @@ pub fn cut() -> Value {
 
 impl<'r, 'i, 'd> Reader<'r, 'i, 'd> {
     pub fn new(types: &'r Types<'i, 'd>, memory: &'r dyn Memory, limits: Limits) -> Self {
-        Reader { types, memory, limits, parts: Cell::new(0), open: RefCell::default() }
+        Reader { types, memory, limits, parts: Cell::new(0), read_bytes: Cell::new(0), open: RefCell::default() }
     }
 
     /// The value of a type at an address.
@@ -104,7 +108,12 @@ impl<'r, 'i, 'd> Reader<'r, 'i, 'd> {
 
     /// Text of `length` bytes.
     pub fn text(&self, start: u64, length: u64) -> Value {
-        let mut bytes = vec![0; usize::try_from(length.min(self.limits.bytes)).unwrap_or(0)];
+        let shown = length.min(self.limits.bytes);
+        self.read_bytes.set(self.read_bytes.get().saturating_add(shown));
+        if self.read_bytes.get() > self.limits.all_bytes {
+            return cut();
+        }
+        let mut bytes = vec![0; usize::try_from(shown).unwrap_or(0)];
         if !self.memory.read(start, &mut bytes) {
             return unreadable();
         }

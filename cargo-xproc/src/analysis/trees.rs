@@ -12,7 +12,7 @@ use super::types::Types;
 use super::{values, variables};
 
 /// More than is shown, since what is cut off is not compared.
-const LIMITS: Limits = Limits { depth: 48, parts: 20_000, elements: 1024, bytes: 1 << 16 };
+const LIMITS: Limits = Limits { depth: 48, parts: 20_000, elements: 1024, bytes: 1 << 16, all_bytes: 1 << 21 };
 /// Of a variable without a type.
 const MAX_BYTES: u64 = 4096;
 /// Numbers that may be addresses: those of user space but for the lowest.

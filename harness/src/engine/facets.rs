@@ -171,6 +171,21 @@ fn is_address(word: &str) -> bool {
     word.strip_prefix("0x").is_some_and(|digits| digits.len() >= 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
+/// Of a run that returned a number.
+#[cfg(test)]
+pub fn passing(value: u128) -> Facets {
+    Facets {
+        passed: true,
+        kind: Kind::Returned,
+        message: None,
+        location: None,
+        value: Some(Value::U(value)),
+        observed: Vec::new(),
+        stdout: String::new(),
+        stderr: String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::messages::Bytes;

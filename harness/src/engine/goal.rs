@@ -258,22 +258,10 @@ fn overlap(one: &Value, other: &Value, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facets::passing;
     use super::super::history::Attempt;
     use super::super::messages::{End, RunRecord, Step};
     use super::*;
-
-    fn passing(value: u128) -> Facets {
-        Facets {
-            passed: true,
-            kind: Kind::Returned,
-            message: None,
-            location: None,
-            value: Some(Value::U(value)),
-            observed: Vec::new(),
-            stdout: String::new(),
-            stderr: String::new(),
-        }
-    }
 
     fn panicking(message: &str, location: &str) -> Facets {
         Facets {

@@ -14,7 +14,7 @@ use crate::state::Looks;
 use crate::{Level, Levels, Lint, StartMethod, TestReport};
 
 use super::analyser::Analyser;
-use super::facets::Facets;
+use super::facets::{Facets, Kind};
 use super::goal::Goal;
 use super::history::{Attempt, History};
 use super::inspect::Subject;
@@ -246,17 +246,20 @@ const STALL_AGAIN: Duration = Duration::from_millis(300);
 /// How long a forked child may take again that has taken longer before it failed.
 const WAITS: Duration = Duration::from_secs(1);
 
-/// How long a repetition waits. Where a run failed after it had waited for long, as one that hangs does, and others
-/// passed in a fraction of that time, to see it hang again for this fraction is enough.
+/// How long a repetition waits. Where a run had to be ended, and others passed in a fraction of that time, to see it
+/// hang again for this fraction is enough. One that ended by itself, as with a panic, has the time to do so again: on a
+/// busy machine its backtrace alone may take seconds, and cut off it would seem to end in another way.
 fn less_patience(first: &Attempt, patience: Patience) -> Patience {
-    let durations = |passed: bool| {
-        let runs = first.runs.iter().zip(&first.facets).filter(move |(_, facets)| facets.passed == passed);
+    let longest = |is_one: &dyn Fn(&Facets) -> bool| {
+        let runs = first.runs.iter().zip(&first.facets).filter(|(_, facets)| is_one(facets));
         runs.map(|(run, _)| Duration::from_micros(run.duration_us)).max()
     };
-    let again = durations(true).unwrap_or(STALL).saturating_mul(STALL_FACTOR).max(STALL_AGAIN);
+    let (passed, failed) = (longest(&|facets| facets.passed), longest(&|facets| !facets.passed));
+    let has_hung = first.facets.iter().any(|facets| facets.kind == Kind::Hung);
+    let again = passed.unwrap_or(STALL).saturating_mul(STALL_FACTOR).max(STALL_AGAIN);
     let stall = patience.stall.map(|stall| if first.stalled() { again.min(stall) } else { stall });
-    let timeout = match (durations(true), durations(false)) {
-        (Some(passed), Some(failed)) => {
+    let timeout = match (passed, failed) {
+        (Some(passed), Some(failed)) if has_hung => {
             let enough = (passed * 20).max(Duration::from_secs(3));
             if failed > enough { enough.min(patience.timeout) } else { patience.timeout }
         }
@@ -264,7 +267,7 @@ fn less_patience(first: &Attempt, patience: Patience) -> Patience {
     };
     // Where forked children alone fail so, they can be limited by themselves.
     let is_forked = |(run, facets): (&RunRecord, &Facets)| facets.passed || run.step.is_forked();
-    let forked = match (durations(true), durations(false)) {
+    let forked = match (passed, failed) {
         (Some(passed), Some(failed)) if first.runs.iter().zip(&first.facets).all(is_forked) => {
             Some((passed * 20).max(WAITS)).filter(|enough| failed > *enough)
         }
@@ -368,5 +371,29 @@ fn server_lost(step: Step, error: &io::Error) -> RunRecord {
             "the fork server, which starts and watches this test's processes, was killed while the test ran".into(),
         ),
         _ => RunRecord::not_started(step, format!("the fork server does not answer: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facets::passing;
+    use super::*;
+
+    const MINUTE: Patience = Patience { timeout: Duration::from_secs(60), stall: None, forked: None, busy: None };
+
+    /// After a run that passed at once and another that did not, in so many seconds.
+    fn timeout_after(kind: Kind, seconds: u64) -> u64 {
+        let run = |seconds| RunRecord { duration_us: seconds * 1_000_000, ..RunRecord::lost(Step::Parent, String::new()) };
+        let failed = Facets { passed: false, kind, ..passing(0) };
+        let first =
+            Attempt { runs: vec![run(0), run(seconds)], facets: vec![passing(0), failed], ..Attempt::default() };
+        less_patience(&first, MINUTE).timeout.as_secs()
+    }
+
+    #[test]
+    fn only_what_hangs_is_repeated_for_a_shorter_time() {
+        assert_eq!(timeout_after(Kind::Hung, 60), 3);
+        assert_eq!(timeout_after(Kind::Hung, 2), 60);
+        assert_eq!(timeout_after(Kind::Panicked, 4), 60);
     }
 }
