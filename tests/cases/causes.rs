@@ -27,7 +27,12 @@ fn check(module: &str, options: &str, code: i32) -> Run {
 
 #[test]
 fn of_several_changed_variables_those_to_blame_are_proven() {
-    check("several", "", 100);
+    let run = check("several", "", 100);
+    let either = &run.test("several::either_of_two_is_to_blame").causes[0];
+    let instead: Vec<&str> = either.alternatives.iter().map(|cause| cause.name.as_str()).collect();
+    assert_eq!(instead, ["causes::several::RIGHT"], "{run}");
+    let one = &run.test("several::one_of_many_is_to_blame").causes[0];
+    assert!(one.alternatives.is_empty(), "{one:?}\n{run}");
 }
 
 #[test]
@@ -127,7 +132,13 @@ fn children_that_hang_are_told_apart_by_what_they_wait_for() {
     assert_eq!(heap.as_ref().map(|it| &it["waiting_on"]), Some(&Value::from("causes::waiting::BELL")), "{run}");
     let posix = &run.test("waiting::for_a_posix_mutex").deadlock;
     let holder = posix.as_ref().and_then(|it| it["held_by"].as_str()).unwrap_or_default();
+    assert!(holder.contains("`posix-holder`"), "{holder}\n{run}");
     assert!(holder.ends_with("which does not exist in this process"), "{holder}\n{run}");
+    let held = run.test("waiting::for_a_held_lock").deadlock.as_ref().expect("it is described");
+    let holder = held["may_be_held_by"].as_str().unwrap_or_default();
+    assert!(holder.contains("`lock-holder`") && holder.contains("src/waiting.rs:"), "{holder}\n{run}");
+    let dead = run.test("waiting::for_a_dead_pool").deadlock.as_ref().expect("it is described");
+    assert!(dead["may_be_held_by"].is_null(), "it waits for no lock\n{run}");
     let read = run.test("waiting::in_a_read");
     assert!(read.deadlock.is_none(), "somebody else may write\n{run}");
     let told = read.told();

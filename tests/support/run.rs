@@ -60,6 +60,8 @@ pub struct Cause {
     pub line: Option<u32>,
     pub before: Option<String>,
     pub after: Option<String>,
+    #[serde(default)]
+    pub alternatives: Vec<Cause>,
 }
 
 impl Run {

@@ -169,3 +169,38 @@ fn place(cause: &Cause) -> String {
         false => format!("{place} ({package})"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::example;
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn who_may_hold_a_lock_is_told_with_where_the_missing_threads_stood() {
+        let mut deadlock = example::deadlocked().deadlock.expect("there is one");
+        let thread = |name: &str, frame: &str| MissingThread { name: name.into(), stack: vec![frame.into()] };
+        deadlock.may_be_held_by = Some("the thread `holder` of the parent".into());
+        deadlock.missing_threads = vec!["holder".into(), "idle".into()];
+        deadlock.missing_stacks =
+            vec![thread("holder", "own::hold at src/lib.rs:9"), thread("idle", "pool::run at pool-1.2.3/src/lib.rs:4")];
+        let text = plain(&waiting(&deadlock));
+        assert!(text.contains("the lock may be held by the thread `holder` of the parent: of the"), "{text}");
+        assert!(text.contains("      `holder` stood in own::hold at src/lib.rs:9\n"), "{text}");
+        assert!(!text.contains("`idle` stood"), "it is in no code of the workspace\n{text}");
+    }
+
+    #[test]
+    fn another_that_does_the_same_comes_after_the_proof() {
+        let mut report = example::deadlocked();
+        let other = Cause { kind: "static".into(), name: "own::OTHER".into(), proven: true, ..Cause::default() };
+        report.causes[0].alternatives = vec![other];
+        let text = plain(&causes(&report));
+        let (before, after) = text.split_once("  or static `own::OTHER`\n").expect("it is named");
+        assert!(before.contains("proven: when it is put back"), "{text}");
+        assert!(after.contains("putting it back alone does the same, twice"), "{text}");
+    }
+}

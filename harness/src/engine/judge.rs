@@ -197,6 +197,15 @@ pub fn judge(
             // One that hangs in any process is told by that.
             let ended = twice.runs.iter().filter(|run| !matches!(run.end, End::TimedOut { .. }));
             let slowest = ended.map(|run| Duration::from_micros(run.duration_us)).max();
+            if patience.forked.is_some() && !twice.facets.iter().all(|facets| facets.passed) {
+                // It may fail in the same way as a second run: to tell, forked children have to come to their end.
+                patience.forked = None;
+                history.attempts.truncate(1);
+                history.attempts.push(attempt(terms.steps(true), patience));
+                if verdict::unsteady(&history) {
+                    history.attempts.push(attempt(terms.steps(false), patience));
+                }
+            }
             history.twice = Some(twice);
             if history.first().stalled() && slowest.is_some_and(|time| time > STALL / STALL_FACTOR) {
                 // A second run takes its time in any process, so children may.
@@ -243,7 +252,7 @@ const STALL: Duration = Duration::from_secs(1);
 /// The same once it was seen.
 const STALL_AGAIN: Duration = Duration::from_millis(300);
 
-/// How long a forked child may take again that has taken longer before it failed.
+/// How long a forked child may take again that has waited for longer before it failed.
 const WAITS: Duration = Duration::from_secs(1);
 
 /// How long a repetition waits. Where a run had to be ended, and others passed in a fraction of that time, to see it
@@ -267,9 +276,11 @@ fn less_patience(first: &Attempt, patience: Patience) -> Patience {
     };
     // Where forked children alone fail so, they can be limited by themselves.
     let is_forked = |(run, facets): (&RunRecord, &Facets)| facets.passed || run.step.is_forked();
-    let forked = match (passed, failed) {
-        (Some(passed), Some(failed)) if first.runs.iter().zip(&first.facets).all(is_forked) => {
-            Some((passed * 20).max(WAITS)).filter(|enough| failed > *enough)
+    let failed = first.runs.iter().zip(&first.facets).filter(|(_, facets)| !facets.passed);
+    let idle = failed.map(|(run, _)| Duration::from_micros(run.duration_us.saturating_sub(run.busy_us))).max();
+    let forked = match (passed, idle) {
+        (Some(passed), Some(idle)) if first.runs.iter().zip(&first.facets).all(is_forked) => {
+            Some((passed * 20).max(WAITS)).filter(|enough| idle > *enough)
         }
         _ => None,
     };
@@ -383,7 +394,8 @@ mod tests {
 
     /// After a run that passed at once and another that did not, in so many seconds.
     fn timeout_after(kind: Kind, seconds: u64) -> u64 {
-        let run = |seconds| RunRecord { duration_us: seconds * 1_000_000, ..RunRecord::lost(Step::Parent, String::new()) };
+        let run =
+            |seconds| RunRecord { duration_us: seconds * 1_000_000, ..RunRecord::lost(Step::Parent, String::new()) };
         let failed = Facets { passed: false, kind, ..passing(0) };
         let first =
             Attempt { runs: vec![run(0), run(seconds)], facets: vec![passing(0), failed], ..Attempt::default() };

@@ -88,9 +88,17 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
         }
         None => laboratory.suspect(&candidates),
     };
+    // As it is now: a lock that is held for a while is free again later.
+    let now = laboratory.waiting.clone().unwrap_or_else(|| waiting.clone());
+    let mut causes = causes(&candidates, &conclusion.named, conclusion.proven, analyser, &now);
+    if conclusion.proven && !experiment.goal.is_wordless() {
+        let instead: Vec<usize> = laboratory.alternative(&candidates, &conclusion.named).into_iter().collect();
+        let now = laboratory.waiting.clone().unwrap_or_else(|| waiting.clone());
+        let alternatives = self::causes(&candidates, &instead, true, analyser, &now);
+        causes.first_mut().into_iter().for_each(|first| first.alternatives.clone_from(&alternatives));
+    }
     let by_destructor = laboratory.needs_destructors();
     let parent = laboratory.waiting.clone().unwrap_or(waiting);
-    let causes = causes(&candidates, &conclusion, analyser, &parent);
     let mut notes = conclusion.notes.clone();
     if !causes.is_empty() && has_no_symbols(&candidates) {
         notes.push(
@@ -109,34 +117,33 @@ pub fn search(experiment: &Experiment<'_>, server: &mut impl Serve, analyser: &m
 struct Conclusion {
     /// The positions of the candidates to be named.
     named: Vec<usize>,
-    /// That of one which does the same alone.
-    instead: Option<usize>,
     proven: bool,
     notes: Vec<String>,
 }
 
 /// The candidates that are to be named, with what they were and are.
-fn causes(candidates: &[Candidate], conclusion: &Conclusion, analyser: &mut Analyser, parent: &Waiting) -> Vec<Cause> {
-    let named = || conclusion.named.iter().chain(&conclusion.instead).map(|position| &candidates[*position]);
+fn causes(
+    candidates: &[Candidate],
+    positions: &[usize],
+    proven: bool,
+    analyser: &mut Analyser,
+    parent: &Waiting,
+) -> Vec<Cause> {
+    let named = || positions.iter().map(|position| &candidates[*position]);
     let variables = named().filter_map(|candidate| match candidate {
         Candidate::Memory(variables) => Some(variables[0].span),
         Candidate::State(_) => None,
     });
     let mut changes = analyser.values(variables.collect(), parent).unwrap_or_default().into_iter();
     let cause = |candidate: &Candidate| {
-        let mut cause = candidate.cause(conclusion.proven);
+        let mut cause = candidate.cause(proven);
         if let Candidate::Memory(_) = candidate {
             let change = changes.next().unwrap_or_default();
             (cause.before, cause.after) = (change.before, change.after);
         }
         cause
     };
-    let mut causes: Vec<Cause> = named().map(cause).collect();
-    let instead = causes.split_off(conclusion.named.len());
-    if let Some(first) = causes.first_mut() {
-        first.alternatives = instead;
-    }
-    causes
+    named().map(cause).collect()
 }
 
 /// The addresses of the one static that was proven.
@@ -370,10 +377,7 @@ impl<'a, S: Serve> Laboratory<'a, S> {
                 self.in_haste = false;
                 self.rule_out_others(candidates, set)
             }
-            Some(true) => {
-                let instead = self.alternative(candidates, &set);
-                Conclusion { named: set, instead, proven: true, notes: Vec::new() }
-            }
+            Some(true) => Conclusion { named: set, proven: true, notes: Vec::new() },
             // What was cut too early may have led astray.
             Some(false) if std::mem::take(&mut self.in_haste) => self.conclude(candidates),
             Some(false) => {
