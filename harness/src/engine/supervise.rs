@@ -5,6 +5,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -83,9 +84,18 @@ pub enum Cut {
 /// Watches `watched` until it has ended, and reaps it.
 pub fn supervise(watched: Watched, policy: &mut impl Policy) -> nix::Result<Ended> {
     let pid = watched.pid;
-    let handle = sys::pidfd::open(pid)?;
     let mut stdout = Capture::new(watched.stdout);
     let mut stderr = Capture::new(watched.stderr);
+    let handle = match sys::pidfd::open(pid) {
+        Ok(handle) => handle,
+        // It has ended already, and as SIGCHLD was ignored at that moment, the kernel has reaped it.
+        Err(Errno::ESRCH) => {
+            stdout.drain();
+            stderr.drain();
+            return Ok(Ended { status: None, cut: None, stdout: stdout.finish(), stderr: stderr.finish() });
+        }
+        Err(error) => return Err(error),
+    };
     let mut proof = Proof::default();
     let mut cut = None;
     let interval = deadlock::INTERVAL.as_nanos() as u64;
@@ -221,4 +231,32 @@ fn wait(handle: &OwnedFd, streams: [Option<BorrowedFd<'_>>; 2], policy: &impl Po
         let _ = nix::unistd::read(bell, &mut [0; 128]);
     }
     Events { ended: any(&fds[..1]), output: any(&fds[1..streams]), client_gone: any(&fds[bell..]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Unlimited;
+
+    impl Policy for Unlimited {
+        fn deadline_ns(&self) -> u64 {
+            u64::MAX
+        }
+
+        fn runs_body(&self) -> bool {
+            false
+        }
+
+        fn serve(&mut self, _: BorrowedFd<'_>, _: &mut Capture, _: &mut Capture) {}
+    }
+
+    #[test]
+    fn a_process_that_somebody_else_has_reaped_has_ended_without_a_status() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = Pid::from_raw(child.id() as i32);
+        child.wait().unwrap();
+        let ended = supervise(Watched { pid, stdout: None, stderr: None, leads_group: false }, &mut Unlimited).unwrap();
+        assert!(ended.status.is_none() && ended.cut.is_none());
+    }
 }
