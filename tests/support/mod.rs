@@ -6,6 +6,7 @@ pub mod document;
 pub mod fixture;
 pub mod leftovers;
 pub mod run;
+pub mod sarif;
 pub mod table;
 pub mod tools;
 
