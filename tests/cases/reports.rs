@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::browser::{Browser, Picture};
 use crate::support::command::Call;
 use crate::support::run::Run;
-use crate::support::{Fixture, tools};
+use crate::support::{Fixture, sarif, tools};
 
 /// Tests of each kind, in two binaries.
 const SOME: &str = "passes fails is_ignored runs_once differs_in_its_result first";
@@ -48,6 +48,7 @@ fn each_report_is_written_where_it_is_wanted() {
     }
     check_by_schema(&file("new/j.xml"));
 
+    sarif::check(&file("s.sarif"));
     let sarif: Value = serde_json::from_str(&read(directory.path(), "s.sarif")).expect("it is JSON");
     let results = sarif["runs"][0]["results"].as_array().expect("there are results");
     let of_result = results.iter().find(|result| result["properties"]["test"] == "differs_in_its_result");
@@ -80,10 +81,11 @@ fn check_by_schema(file: &Path) {
 fn hostile_tests_make_reports_that_can_be_read() {
     let directory = scratch();
     let run = crafted(directory.path(), 20);
-    let junit = directory.path().join("j.xml");
+    let [junit, sarif] = ["j.xml", "s.sarif"].map(|name| directory.path().join(name));
     let call = Fixture::shared("gate").cargo("xproc merge").arg(run).arg("--junit").arg(&junit);
-    call.finish().assert_code(100);
+    call.arg("--sarif").arg(&sarif).finish().assert_code(100);
     check_by_schema(&junit);
+    sarif::check(&sarif);
     assert!(!read(directory.path(), "j.xml").contains(['\u{1b}', '\u{0}']));
 }
 

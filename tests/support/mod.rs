@@ -7,6 +7,7 @@ pub mod fixture;
 pub mod leftovers;
 pub mod pipes;
 pub mod run;
+pub mod sarif;
 pub mod seccomp;
 pub mod table;
 pub mod tools;
