@@ -325,13 +325,12 @@ struct ParentPolicy<'a> {
 impl Policy for ParentPolicy<'_> {
     fn deadline_ns(&self) -> u64 {
         let (header, now) = (self.server.region.header(), now_ns());
-        // The body may have written to these words: a time that is still to come is none.
-        let said =
-            |word: &AtomicU64| Some(word.load(Ordering::Acquire)).filter(|time| *time <= now).unwrap_or_default();
+        // The body may have written to these words. A time that is still to come is not believed.
+        let said = |word: &AtomicU64| Some(word.load(Ordering::Acquire)).filter(|time| *time <= now);
         let timeout = Duration::from_millis(self.request.timeout_ms);
-        let (since, limit) = match (self.finished, said(&header.body_since)) {
+        let (since, limit) = match (self.finished, said(&header.body_since).unwrap_or(self.asked)) {
             (Some(finished), _) => (finished, ENDING),
-            (None, 0) => (said(&header.progress).max(self.began), timeout + GRACE),
+            (None, 0) => (said(&header.progress).unwrap_or_default().max(self.began), timeout + GRACE),
             (None, since) => (since, timeout),
         };
         let whole = (timeout + GRACE) * (self.request.steps.len() as u32 + 2);
@@ -470,7 +469,10 @@ impl ParentPolicy<'_> {
     /// ended, if it has.
     fn told_now(&mut self, ended: Option<Ended>) -> Reply {
         let complete = self.log.is_finished();
-        let reached = self.server.region.header().step.load(Ordering::Acquire);
+        let reached = self.server.region.header().step.load(Ordering::Acquire) as usize;
+        // A step that there is none of was written by the body.
+        let steps = self.steps.len();
+        let is_at = move |index: usize| index == reached || reached > steps;
         if let Some(ended) = &ended {
             self.segments.push((ended.stdout.clone(), ended.stderr.clone()));
         }
@@ -504,7 +506,7 @@ impl ParentPolicy<'_> {
         for (index, step) in self.steps.iter().enumerate() {
             let kept = if *step == Step::Child(StartMethod::ForkServer) { &mut children } else { &mut runs };
             let Some(run) = kept.pop_front() else {
-                if let Some(ended) = ended.as_ref().filter(|_| index as u32 == reached && !complete) {
+                if let Some(ended) = ended.as_ref().filter(|_| is_at(index) && !complete) {
                     let mut run = self.interrupted(*step, ended);
                     if *step == Step::Parent {
                         (run.stdout, run.stderr) = self.segments.last().cloned().unwrap_or_default();

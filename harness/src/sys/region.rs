@@ -122,7 +122,7 @@ impl Region {
 
     /// Gives memory that a large report took back to the system.
     pub fn trim(&self, keep: usize) {
-        let used = self.header().length.load(Ordering::Relaxed) as usize;
+        let used = (self.header().length.load(Ordering::Relaxed) as usize).min(self.capacity());
         let keep = (HEADER + keep).next_multiple_of(4096);
         if used + HEADER > keep && keep < self.length.get() {
             // SAFETY: the range lies within this mapping, whose bytes are only copied, never referenced; they become
