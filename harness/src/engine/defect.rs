@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::outcome::{Cause, Explanation, Outcome, TestReport, Verdict};
-use crate::{Lint, StartMethod};
+use crate::{Lint, StartMethod, state};
 
 use super::history::{History, Place};
 use super::messages::{End, RunRecord, Waiting};
@@ -121,7 +121,7 @@ impl Scene<'_> {
 
     /// Whether it holds a lock through it.
     fn holds_lock(&self, causes: &[&Cause]) -> bool {
-        causes.iter().flat_map(|cause| self.opened_by(cause)).any(|value| value.ends_with(" lock"))
+        causes.iter().flat_map(|cause| self.opened_by(cause)).any(state::holds_lock)
     }
 
     fn opened_by(&self, cause: &Cause) -> impl Iterator<Item = &str> {

@@ -174,6 +174,13 @@ fn unix_name(address: &SocketAddr) -> Option<String> {
     path.or_else(|| address.as_abstract_name().map(|name| format!("@{}", name.escape_ascii())))
 }
 
+/// Whether a descriptor that is described so holds a lock.
+pub fn holds_lock(described: &str) -> bool {
+    described.contains(LOCK)
+}
+
+const LOCK: &str = " lock by ";
+
 /// What is held through this descriptor: `fdinfo` has a line for each.
 fn locks(number: RawFd) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
@@ -189,7 +196,7 @@ fn locks(number: RawFd) -> Vec<String> {
                 "OFDLCK" => "fcntl, of the open file",
                 other => other,
             };
-            Some(format!("{} lock by {means}", if mode == "WRITE" { "exclusive" } else { "shared" }))
+            Some(format!("{}{LOCK}{means}", if mode == "WRITE" { "exclusive" } else { "shared" }))
         })
         .collect()
 }

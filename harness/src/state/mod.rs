@@ -26,7 +26,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Level, Levels, Lint, sys};
 
-pub use descriptors::mark_captured;
+pub use descriptors::{holds_lock, mark_captured};
 pub use threads::disregard_threads;
 
 /// Something that a process has: a descriptor, a variable, a limit.
