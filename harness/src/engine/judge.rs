@@ -167,9 +167,11 @@ pub fn judge(
     let _alone = alone.alone();
     // Of the others' time.
     let began = began.without(waits.elapsed());
+    // How a test ends is told by its first attempt that counts, which is not cut short.
+    let whole = Patience { forked: None, ..patience };
     if had_company {
         // What tests do to each other outside their processes is no difference between start methods.
-        let beside_others = std::mem::replace(&mut history.attempts[0], attempt(terms.steps(false), patience));
+        let beside_others = std::mem::replace(&mut history.attempts[0], attempt(terms.steps(false), whole));
         history.differed_beside_others =
             beside_others.not_started().is_none() && verdict::passes(history.first(), case, &terms);
         if verdict::only_first_passes(&beside_others) && !history.first().facets.iter().any(|facets| facets.passed) {
@@ -179,7 +181,7 @@ pub fn judge(
     }
     if history.first().not_started().is_some() {
         // What was wanting may be there again, now that no other test runs.
-        history.attempts[0] = attempt(terms.steps(false), patience);
+        history.attempts[0] = attempt(terms.steps(false), whole);
     }
     if let Some(reason) = history.first().not_started() {
         let judgement = verdict::not_started(reason);
