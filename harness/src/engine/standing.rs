@@ -113,8 +113,7 @@ fn syscall_line(pid: Pid, thread: i32) -> Option<String> {
 fn parse(line: &str, is_private: impl Fn(u64) -> bool) -> At {
     let mut fields = line.split_whitespace();
     let number = match fields.next() {
-        // Blocked outside of any call: it waits for a page of its memory.
-        Some("running" | "-1") => return At::Running,
+        Some("running") => return At::Running,
         Some(number) => number.parse::<i64>(),
         None => return At::Unknown,
     };
@@ -222,7 +221,6 @@ mod tests {
         // FUTEX_WAKE.
         assert_eq!(private("202 0x7f10 0x81 0x1 0x0 0x0 0x0 0x7ffd 0x7f99"), At::Call(202));
         assert_eq!(private("running"), At::Running);
-        assert_eq!(private("-1 0x7ffd 0x7f99"), At::Running);
         assert_eq!(private(""), At::Unknown);
         assert_eq!(private("-1 0x7ffd 0x7f99"), At::Call(-1));
     }
