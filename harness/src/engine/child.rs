@@ -106,17 +106,7 @@ const REGION_FAILED: i32 = 252;
 
 /// Of a body that was not run.
 fn record(end: End) -> ChildRecord {
-    ChildRecord {
-        end,
-        duration_us: 0,
-        busy_us: 0,
-        observed: Vec::new(),
-        arguments: Vec::new(),
-        ids: vec![std::process::id() as i32, sys::tree::thread_id()],
-        state: None,
-        variables: None,
-        stuck: Vec::new(),
-    }
+    ChildRecord::without_result(end, 0, vec![std::process::id() as i32, sys::tree::thread_id()])
 }
 
 fn ready(case: &TestCase, arguments: ChildArguments) -> Result<Option<Box<dyn Arguments>>, End> {
@@ -138,15 +128,8 @@ fn ready(case: &TestCase, arguments: ChildArguments) -> Result<Option<Box<dyn Ar
 /// Writes the report; one that is too large is replaced by a short one that says so.
 fn report(mut log: Log<'_>, record: ChildRecord) {
     let short = |reason: String| ChildRecord {
-        end: End::Lost(reason),
-        duration_us: record.duration_us,
         busy_us: record.busy_us,
-        observed: Vec::new(),
-        arguments: Vec::new(),
-        ids: record.ids.clone(),
-        state: None,
-        variables: None,
-        stuck: Vec::new(),
+        ..ChildRecord::without_result(End::Lost(reason), record.duration_us, record.ids.clone())
     };
     let written = match value::to_message(&record) {
         Ok(tokens) => log.append(&tokens),

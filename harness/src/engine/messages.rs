@@ -240,6 +240,23 @@ pub struct ChildRecord {
     pub stuck: Vec<u32>,
 }
 
+impl ChildRecord {
+    /// Of a body that gave no result, after so many microseconds.
+    pub fn without_result(end: End, duration_us: u64, ids: Vec<i32>) -> ChildRecord {
+        ChildRecord {
+            end,
+            duration_us,
+            busy_us: 0,
+            observed: Vec::new(),
+            arguments: Vec::new(),
+            ids,
+            state: None,
+            variables: None,
+            stuck: Vec::new(),
+        }
+    }
+}
+
 /// What a child made by exec is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChildOrder {

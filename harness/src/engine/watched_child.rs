@@ -85,17 +85,8 @@ fn put_together(step: Step, ended: Ended, reported: Option<ChildRecord>, after_m
         (None, _) if reported.is_none() => Some(End::Lost("the child ended without a report".into())),
         (None, _) => None,
     };
-    let mut record = reported.unwrap_or_else(|| ChildRecord {
-        end: End::Lost(String::new()),
-        duration_us: after_ms * 1000,
-        busy_us: 0,
-        observed: Vec::new(),
-        arguments: Vec::new(),
-        ids: unreported_ids(pid),
-        state: None,
-        variables: None,
-        stuck: Vec::new(),
-    });
+    let mut record = reported
+        .unwrap_or_else(|| ChildRecord::without_result(End::Lost(String::new()), after_ms * 1000, unreported_ids(pid)));
     if let Some(end) = end {
         record.end = end;
     }
